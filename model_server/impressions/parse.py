@@ -1,0 +1,211 @@
+"""Rows as they come in a request -> checked columns, or every finding at once. Pure.
+
+What the four kinds of nothing mean, for every column: 0 is the number zero; null is a missing value, legal where the
+contract says so; "" is text like any other, so it is no number and no time, and as a category one never seen before;
+an absent key or column is an error, since it is more often a slip than a statement.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_server.impressions.columns import MISSING_TIME, Categories, Impressions
+from model_server.impressions.contract import (
+    BY_NAME,
+    COLUMNS,
+    MAX_COUNT,
+    MAX_IDENTIFIER,
+    MAX_ROWS,
+    MAX_TEXT_LENGTH,
+    NAMES,
+    Column,
+    Kind,
+)
+from model_server.impressions.findings import Finding, InvalidImpressions
+from model_server.impressions.times import ACCEPTED, format_times, parse_times
+
+_ABSENT: Final = object()
+_HARMLESS: Final = {Kind.IDENTIFIER: 0, Kind.TIME: "2000-01-01T00:00:00Z", Kind.CATEGORY: None, Kind.COUNT: 0}
+
+
+def from_table(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> Impressions:
+    """Impressions from rows of cells, with the columns' names in any order.
+
+    Shapes: rows [n][16], names [16]. Errors: InvalidImpressions with every finding.
+    """
+    findings = [*_name_findings(names), *_size_findings(rows)]
+    if findings:
+        raise InvalidImpressions(findings)
+    for i, row in enumerate(rows):
+        if not isinstance(row, Sequence) or isinstance(row, str):
+            findings.append(Finding(f"a row is a list of {len(names)} cells, not {_shown(row)}", row=i))
+        elif len(row) != len(names):
+            findings.append(Finding(f"{len(row)} cells for {len(names)} names", row=i))
+    if findings:
+        raise InvalidImpressions(findings)
+    cells = dict(zip(names, zip(*rows, strict=True), strict=True))
+    return _checked({name: list(cells[name]) for name in NAMES})
+
+
+def from_records(records: Sequence[Mapping[str, Any]]) -> Impressions:
+    """Impressions from records, one mapping of column name to value each.
+
+    Errors: InvalidImpressions with every finding.
+    """
+    findings = _size_findings(records)
+    if findings:
+        raise InvalidImpressions(findings)
+    for i, record in enumerate(records):
+        if not isinstance(record, Mapping):
+            findings.append(Finding(f"a record is an object with the keys {', '.join(NAMES)}, not {_shown(record)}", i))
+        else:
+            findings.extend(Finding(_unknown(key), i, str(key)) for key in record if key not in BY_NAME)
+    if findings:
+        raise InvalidImpressions(findings)
+    return _checked({name: [record.get(name, _ABSENT) for record in records] for name in NAMES})
+
+
+def to_rows(impressions: Impressions) -> list[list[Any]]:
+    """The rows that `from_table` with NAMES reads back: the form a request carries."""
+    columns: list[list[Any]] = []
+    for column in COLUMNS:
+        values = getattr(impressions, column.attribute)
+        if isinstance(values, Categories):
+            columns.append(list(values.values()))
+        elif column.kind is Kind.TIME:
+            missing = values == MISSING_TIME
+            texts = format_times(np.where(missing, 0, values))
+            columns.append([None if gone else text for gone, text in zip(missing.tolist(), texts, strict=True)])
+        else:
+            columns.append(values.tolist())
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _name_findings(names: Sequence[str]) -> list[Finding]:
+    if not names:
+        return [Finding(f"data.names is missing; it names the columns, in any order: {', '.join(NAMES)}")]
+    findings = [Finding(_unknown(name), column=str(name)) for name in names if name not in BY_NAME]
+    findings += [Finding("missing from the names", column=name) for name in NAMES if name not in names]
+    findings += [Finding("named more than once", column=name) for name in NAMES if list(names).count(name) > 1]
+    return findings
+
+
+def _unknown(name: object) -> str:
+    near = difflib.get_close_matches(str(name), NAMES, n=1)
+    return f"no such column; did you mean {near[0]}?" if near else f"no such column; the columns are {', '.join(NAMES)}"
+
+
+def _size_findings(rows: Sequence[Any]) -> list[Finding]:
+    if not isinstance(rows, Sequence) or isinstance(rows, str):
+        return [Finding(f"a list of rows is expected, not {_shown(rows)}")]
+    if len(rows) == 0:
+        return [Finding("no rows; a request holds 1 to 10,000")]
+    if len(rows) > MAX_ROWS:
+        return [Finding(f"{len(rows):,} rows; a request holds 1 to {MAX_ROWS:,}: send the rest in another")]
+    return []
+
+
+def _checked(cells: dict[str, list[Any]]) -> Impressions:
+    """The one place where cells of any origin become columns."""
+    findings: list[Finding] = []
+    columns: dict[str, Any] = {}
+    for column in COLUMNS:
+        values = cells[column.name]
+        absent = [i for i, value in enumerate(values) if value is _ABSENT]
+        if absent:
+            hint = "the key is absent" + ("; send null if there is no value" if column.nullable else "")
+            findings.extend(Finding(hint, row, column.name) for row in absent)
+            # The other rows of the column are still looked at: all findings are told at once.
+            values = [_HARMLESS[column.kind] if value is _ABSENT else value for value in values]
+        match column.kind:
+            case Kind.CATEGORY:
+                columns[column.attribute] = _categories(values, column, findings)
+            case Kind.TIME:
+                columns[column.attribute] = _times(values, column, findings)
+            case Kind.COUNT:
+                columns[column.attribute] = _whole_numbers(values, column, MAX_COUNT, findings)
+            case Kind.IDENTIFIER:
+                columns[column.attribute] = _whole_numbers(values, column, MAX_IDENTIFIER, findings)
+    if findings:
+        raise InvalidImpressions(findings)
+    return Impressions(**columns)
+
+
+def _whole_numbers(
+    values: list[Any], column: Column, largest: int, findings: list[Finding]
+) -> NDArray[np.int64] | None:
+    if set(map(type, values)) <= {int, float}:
+        try:
+            numbers = np.array(values, dtype=np.float64)
+        except OverflowError:  # an int beyond float64; told below, by row
+            pass
+        else:
+            if ((numbers >= 0) & (numbers <= largest) & (numbers == np.floor(numbers))).all():
+                return numbers.astype(np.int64)
+    for row, value in enumerate(values):
+        problem = _number_problem(value, largest)
+        if problem:
+            findings.append(Finding(problem, row, column.name))
+    return None
+
+
+def _number_problem(value: Any, largest: int) -> str | None:
+    accepted = f"a whole number from 0 to {largest} is expected"
+    if value is None:
+        return f"null; {accepted}"
+    if isinstance(value, str):
+        return f"the text {_shown(value)}; {accepted}, without quotes"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"{_shown(value)}; {accepted}"
+    if isinstance(value, float) and not (math.isfinite(value) and value.is_integer()):
+        return f"{value}; {accepted}"
+    if not 0 <= value <= largest:
+        return f"{_shown(int(value))}; {accepted}"
+    return None
+
+
+def _times(values: list[Any], column: Column, findings: list[Finding]) -> NDArray[np.int64]:
+    is_text = [isinstance(value, str) for value in values]
+    seconds, valid = parse_times([value if text else "" for value, text in zip(values, is_text, strict=True)])
+    if not valid.all():
+        null_hint = "; null if the user never started an ad" if column.nullable else ""
+        for row in np.flatnonzero(~valid).tolist():
+            if values[row] is None and column.nullable:
+                seconds[row] = MISSING_TIME
+            else:
+                findings.append(Finding(f"{_shown(values[row])}; {ACCEPTED} is expected{null_hint}", row, column.name))
+    return seconds
+
+
+def _categories(values: list[Any], column: Column, findings: list[Finding]) -> Categories:
+    if not set(map(type, values)) <= {str, type(None)}:
+        values = list(values)
+        for row, value in enumerate(values):
+            if value is None or isinstance(value, str):
+                continue
+            if _number_problem(value, MAX_IDENTIFIER) is None:
+                values[row] = str(int(value))
+            else:
+                findings.append(Finding(f"{_shown(value)}; text, a whole number or null is expected", row, column.name))
+                values[row] = None
+    categories = Categories.from_values(values)
+    too_long = [i for i, level in enumerate(categories.levels) if len(level) > MAX_TEXT_LENGTH]
+    if too_long:
+        for row in np.flatnonzero(np.isin(categories.codes, too_long)).tolist():
+            length = len(values[row])
+            findings.append(
+                Finding(f"text of {length} characters; at most {MAX_TEXT_LENGTH} are accepted", row, column.name)
+            )
+    return categories
+
+
+def _shown(value: Any) -> str:
+    """A value as it stands in the input, cut short."""
+    text = "null" if value is None else f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

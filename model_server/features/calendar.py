@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from model_server.impressions.times import SECONDS_PER_DAY, civil_from_days, days_from_civil, is_leap
+from model_server.impressions.times import SECONDS_PER_DAY, civil_from_days, is_leap
 
 PARTS: Final = (
     "Year",
@@ -52,29 +52,35 @@ def day_of_week(days: NDArray[np.int64]) -> NDArray[np.int64]:
 def _day_parts(days: NDArray[np.int64]) -> NDArray[np.int64]:
     year, month, day = civil_from_days(days)
     weekday = day_of_week(days)
-    thursday = days - weekday + 3  # an ISO week belongs to the year of its Thursday
-    thursdays_year, _, _ = civil_from_days(thursday)
-    week = (thursday - _new_year(thursdays_year)) // 7 + 1
-    month_end = day == _DAYS_IN_MONTH[month] + ((month == 2) & is_leap(year))
+    day_of_year = days - _new_year(year)  # from 0
+    n_days = 365 + is_leap(year)
+    # An ISO week belongs to the year of its Thursday, which may lie in the year before or after.
+    thursday = day_of_year + 3 - weekday
+    thursday += (thursday < 0) * (365 + is_leap(year - 1)) - (thursday >= n_days) * n_days
+    month_end = day == _DAYS_IN_MONTH[month] + ((month == 2) & (n_days == 366))
     month_start = day == 1
-    return np.stack(
-        [
-            year,
-            month,
-            week,
-            day,
-            weekday,
-            days - _new_year(year) + 1,
-            month_end,
-            month_start,
-            month_end & (month % 3 == 0),
-            month_start & (month % 3 == 1),
-            month_end & (month == 12),
-            month_start & (month == 1),
-        ]
+    of_day = (
+        year,
+        month,
+        thursday // 7 + 1,
+        day,
+        weekday,
+        day_of_year + 1,
+        month_end,
+        month_start,
+        month_end & (month % 3 == 0),
+        month_start & (month % 3 == 1),
+        month_end & (month == 12),
+        month_start & (month == 1),
     )
+    table = np.empty((len(of_day), len(days)), dtype=np.int64)
+    for row, values in enumerate(of_day):
+        table[row] = values
+    return table
 
 
 def _new_year(year: NDArray[np.int64]) -> NDArray[np.int64]:
-    first = np.ones_like(year)
-    return days_from_civil(year, first, first)
+    """Days since 1970-01-01 of each year's first day."""
+    before = year - 1
+    days: NDArray[np.int64] = before * 365 + before // 4 - before // 100 + before // 400 - 719_162
+    return days

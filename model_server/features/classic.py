@@ -66,10 +66,11 @@ class ClassicFeatures(FeatureSet):
         matrix = np.empty((len(impressions), len(self.names)))
         for column, name in enumerate(_COUNTS):
             matrix[:, column] = getattr(impressions, _attribute(name))
-        matrix[:, _TIMESTAMP:_LAST_START] = calendar.parts(impressions.timestamp).T
         never = impressions.last_start == MISSING_TIME
         last_start = np.where(never, impressions.timestamp, impressions.last_start)
-        matrix[:, _LAST_START:_SECONDS_SINCE] = calendar.parts(last_start).T
+        parts = calendar.parts(np.concatenate([impressions.timestamp, last_start])).T
+        matrix[:, _TIMESTAMP:_LAST_START] = parts[: len(impressions)]
+        matrix[:, _LAST_START:_SECONDS_SINCE] = parts[len(impressions) :]
         matrix[:, _SECONDS_SINCE] = impressions.timestamp - last_start
         matrix[never, _LAST_START:_CODES] = np.nan
         for column, name in enumerate(_CODED, start=_CODES):

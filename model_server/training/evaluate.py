@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ N_CALIBRATION_BINS: Final = 15
 """Equal shares of the rows; the usual number since Guo et al., "On Calibration of Modern Neural Networks" (2017)."""
 
 
-def metrics(installs: NDArray[np.int8], probabilities: NDArray[np.floating]) -> dict[str, float]:
+def metrics(installs: NDArray[np.int8], probabilities: NDArray[np.floating[Any]]) -> dict[str, float]:
     """Log loss in nats, AUC, PR-AUC (average precision), Brier score, expected calibration error."""
     p = probabilities.astype(np.float64)
     return {
@@ -25,7 +25,7 @@ def metrics(installs: NDArray[np.int8], probabilities: NDArray[np.floating]) -> 
     }
 
 
-def calibration_error(installs: NDArray[np.int8], probabilities: NDArray[np.floating]) -> float:
+def calibration_error(installs: NDArray[np.int8], probabilities: NDArray[np.floating[Any]]) -> float:
     """Mean of |mean probability - install rate| over N_CALIBRATION_BINS bins of equally many rows."""
     order = np.argsort(probabilities, kind="stable")
     bins = [rows for rows in np.array_split(order, N_CALIBRATION_BINS) if len(rows)]
@@ -47,7 +47,7 @@ class Difference:
         return self.low > 0 or self.high < 0
 
 
-def log_losses(installs: NDArray[np.int8], probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+def log_losses(installs: NDArray[np.int8], probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Log loss of each row, float64[n], in nats."""
     p = np.clip(probabilities.astype(np.float64), 1e-15, 1 - 1e-15)
     losses: NDArray[np.float64] = -np.log(np.where(installs == 1, p, 1 - p))

@@ -24,14 +24,14 @@ PARAMETERS: Final[dict[str, Any]] = {
     "objective": "binary:logistic",
     "eval_metric": "logloss",
     "tree_method": "hist",
-    "learning_rate": 0.05,
+    "learning_rate": 0.1,
     "max_depth": 6,
     "min_child_weight": 20,  # hessian; at 2 % installs about 1,000 rows, so no leaf rests on a handful of installs
     "subsample": 0.8,
     "colsample_bytree": 0.8,
     "reg_lambda": 5.0,
 }
-MAX_ROUNDS: Final = 600
+MAX_ROUNDS: Final = 400
 PATIENCE_ROUNDS: Final = 30
 """Rounds without a better validation log loss before training stops."""
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from deployments.errors import CallersFault
+
+_GO_ESCAPES: Final = dict(zip('"\\\a\b\f\n\r\t\v', ('\\"', *(f"\\{c}" for c in "\\abfnrtv")), strict=True))
 
 type Place = tuple[str | int, ...]
 """The way to a node of the document, such as ("spec", "predictors", 0, "traffic")."""
@@ -59,3 +62,17 @@ def written(place: Place) -> str:
     for step in place:
         text += f"[{step}]" if isinstance(step, int) else f".{step}"
     return text.removeprefix(".")
+
+
+def go_quoted(text: str) -> str:
+    """A text in quotes as Go's %q writes it, and so as Kubernetes' messages show a value."""
+
+    def escaped(character: str) -> str:
+        code = ord(character)
+        if character in _GO_ESCAPES:
+            return _GO_ESCAPES[character]
+        if character.isprintable():
+            return character
+        return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+    return '"' + "".join(map(escaped, text)) + '"'

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from deployments.seldon.pods import Absent, Container, EnvVar, Int32, ObjectMeta, Open, PodSpec
+from deployments.seldon.pods import Container, EnvVar, Int32, IntOrString, ObjectMeta, Open, PodSpec
 
 GROUP: Final = "machinelearning.seldon.io"
 KIND: Final = "SeldonDeployment"
@@ -33,17 +33,17 @@ class Parameter(Closed):
 
 
 class Endpoint(Closed):
-    service_host: Absent[str] = Field(default=None, alias="service_host")
-    service_port: Absent[Int32] = Field(default=None, alias="service_port")
-    type: Absent[str] = None
+    service_host: str | None = Field(default=None, alias="service_host")
+    service_port: Int32 | None = Field(default=None, alias="service_port")
+    type: str | None = None
     """REST or GRPC; None means what `spec.transport` says."""
-    http_port: Absent[Int32] = None
-    grpc_port: Absent[Int32] = None
+    http_port: Int32 | None = None
+    grpc_port: Int32 | None = None
 
 
 class Logger(Closed):
-    url: Absent[str] = None
-    mode: Absent[str] = None
+    url: str | None = None
+    mode: str | None = None
     """all, request or response."""
 
 
@@ -51,17 +51,17 @@ class Unit(Closed):
     """A node of the inference graph, with all that is below it."""
 
     name: str
-    type: Absent[str] = None
-    implementation: Absent[str] = None
-    methods: Absent[tuple[str, ...]] = None
-    model_uri: Absent[str] = None
+    type: str | None = None
+    implementation: str | None = None
+    methods: tuple[str, ...] | None = None
+    model_uri: str | None = None
     parameters: tuple[Parameter, ...] = ()
     children: tuple[Unit, ...] = ()
-    endpoint: Absent[Endpoint] = None
-    logger: Absent[Logger] = None
-    service_account_name: Absent[str] = None
-    env_secret_ref_name: Absent[str] = None
-    storage_initializer_image: Absent[str] = None
+    endpoint: Endpoint | None = None
+    logger: Logger | None = None
+    service_account_name: str | None = None
+    env_secret_ref_name: str | None = None
+    storage_initializer_image: str | None = None
 
     def walk(self) -> Iterator[Unit]:
         """The node and all below it, parents first, children in order."""
@@ -71,26 +71,26 @@ class Unit(Closed):
 
 
 class HpaSpec(Closed):
-    min_replicas: Absent[Int32] = None
+    min_replicas: Int32 | None = None
     max_replicas: Int32
     metrics: tuple[Mapping[str, Any], ...] = ()
     metricsv2: tuple[Mapping[str, Any], ...] = ()
 
 
 class KedaSpec(Closed):
-    polling_interval: Absent[Int32] = None
-    cooldown_period: Absent[Int32] = None
-    idle_replica_count: Absent[Int32] = None
-    min_replica_count: Absent[Int32] = None
-    max_replica_count: Absent[Int32] = None
-    advanced: Absent[Mapping[str, Any]] = None
+    polling_interval: Int32 | None = None
+    cooldown_period: Int32 | None = None
+    idle_replica_count: Int32 | None = None
+    min_replica_count: Int32 | None = None
+    max_replica_count: Int32 | None = None
+    advanced: Mapping[str, Any] | None = None
     triggers: tuple[Mapping[str, Any], ...]
-    fallback: Absent[Mapping[str, Any]] = None
+    fallback: Mapping[str, Any] | None = None
 
 
 class PdbSpec(Closed):
-    min_available: Absent[int | str] = None
-    max_unavailable: Absent[int | str] = None
+    min_available: IntOrString | None = None
+    max_unavailable: IntOrString | None = None
 
 
 class ComponentSpec(Closed):
@@ -98,35 +98,35 @@ class ComponentSpec(Closed):
 
     metadata: ObjectMeta = ObjectMeta()
     spec: PodSpec = PodSpec(containers=())
-    replicas: Absent[Int32] = None
-    hpa_spec: Absent[HpaSpec] = None
-    keda_spec: Absent[KedaSpec] = None
-    pdb_spec: Absent[PdbSpec] = None
+    replicas: Int32 | None = None
+    hpa_spec: HpaSpec | None = None
+    keda_spec: KedaSpec | None = None
+    pdb_spec: PdbSpec | None = None
 
 
 class SvcOrchSpec(Closed):
     """What the orchestrator (Seldon's executor, our graph server) of a predictor is given."""
 
     env: tuple[EnvVar, ...] = ()
-    resources: Absent[Mapping[str, Any]] = None
-    replicas: Absent[Int32] = None
+    resources: Mapping[str, Any] | None = None
+    replicas: Int32 | None = None
 
 
 class Explainer(Closed):
-    type: Absent[str] = None
-    model_uri: Absent[str] = None
-    service_account_name: Absent[str] = None
-    container_spec: Absent[Container] = None
+    type: str | None = None
+    model_uri: str | None = None
+    service_account_name: str | None = None
+    container_spec: Container | None = None
     config: Mapping[str, str] = {}
-    endpoint: Absent[Endpoint] = None
-    env_secret_ref_name: Absent[str] = None
-    storage_initializer_image: Absent[str] = None
-    replicas: Absent[Int32] = None
-    init_parameters: Absent[str] = None
+    endpoint: Endpoint | None = None
+    env_secret_ref_name: str | None = None
+    storage_initializer_image: str | None = None
+    replicas: Int32 | None = None
+    init_parameters: str | None = None
 
 
 class Ssl(Closed):
-    cert_secret_name: Absent[str] = None
+    cert_secret_name: str | None = None
 
 
 class Predictor(Closed):
@@ -135,17 +135,17 @@ class Predictor(Closed):
     name: str
     graph: Unit
     component_specs: tuple[ComponentSpec, ...] = ()
-    replicas: Absent[Int32] = None
+    replicas: Int32 | None = None
     annotations: Mapping[str, str] = {}
     labels: Mapping[str, str] = {}
-    engine_resources: Absent[Mapping[str, Any]] = None
+    engine_resources: Mapping[str, Any] | None = None
     svc_orch_spec: SvcOrchSpec = SvcOrchSpec()
-    traffic: Absent[Int32] = None
+    traffic: Int32 | None = None
     """Percent; of a shadow, the percent that is mirrored to it."""
     shadow: bool = False
-    explainer: Absent[Explainer] = None
-    ssl: Absent[Ssl] = None
-    progress_deadline_seconds: Absent[Int32] = None
+    explainer: Explainer | None = None
+    ssl: Ssl | None = None
+    progress_deadline_seconds: Int32 | None = None
 
     def containers(self) -> Iterator[Container]:
         """Those of every componentSpec, in order."""
@@ -159,15 +159,15 @@ class Predictor(Closed):
 
 class DeploymentSpec(Closed):
     predictors: tuple[Predictor, ...]
-    name: Absent[str] = None
+    name: str | None = None
     """Deprecated; shown in the webhook's messages and nowhere else."""
     annotations: Mapping[str, str] = {}
-    protocol: Absent[str] = None
-    transport: Absent[str] = None
-    server_type: Absent[str] = None
-    replicas: Absent[Int32] = None
-    oauth_key: Absent[str] = Field(default=None, alias="oauth_key")
-    oauth_secret: Absent[str] = Field(default=None, alias="oauth_secret")
+    protocol: str | None = None
+    transport: str | None = None
+    server_type: str | None = None
+    replicas: Int32 | None = None
+    oauth_key: str | None = Field(default=None, alias="oauth_key")
+    oauth_secret: str | None = Field(default=None, alias="oauth_secret")
 
 
 class DeploymentMeta(ObjectMeta):

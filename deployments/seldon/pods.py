@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import NoneType
-from typing import Annotated, Any, Union, get_args
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetPydanticSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
-from pydantic_core import CoreSchema
+from pydantic_core import PydanticCustomError
 
 
-def _without_null(annotation: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-    kinds = tuple(kind for kind in get_args(annotation) if kind is not NoneType)
-    return handler(Union[kinds])  # noqa: UP007 -- the kinds are known at run time only
+def _int_or_string(value: Any) -> int | str:
+    if isinstance(value, int | str) and not isinstance(value, bool):
+        return value
+    raise PydanticCustomError("int_or_string", "neither an integer nor a string")
 
-
-type Absent[T] = Annotated[T | None, GetPydanticSchema(_without_null)]
-"""A value that may be left out, and then is None. A written null is refused, as the API server refuses it."""
 
 type Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+type IntOrString = Annotated[Any, AfterValidator(_int_or_string)]
+"""Kubernetes' own: a number, or a text such as "10%"."""
 
 
 class Open(BaseModel):
@@ -29,26 +28,26 @@ class Open(BaseModel):
 
 
 class ObjectMeta(Open):
-    name: Absent[str] = None
-    namespace: Absent[str] = None
+    name: str | None = None
+    namespace: str | None = None
     labels: Mapping[str, str] = {}
     annotations: Mapping[str, str] = {}
 
 
 class EnvVar(Open):
     name: str
-    value: Absent[str] = None
+    value: str | None = None
     """None where it is absent or comes from elsewhere (`valueFrom`)."""
 
 
 class ContainerPort(Open):
-    name: Absent[str] = None
+    name: str | None = None
     container_port: Int32
 
 
 class Container(Open):
     name: str
-    image: Absent[str] = None
+    image: str | None = None
     env: tuple[EnvVar, ...] = ()
     ports: tuple[ContainerPort, ...] = ()
 

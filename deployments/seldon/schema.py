@@ -26,6 +26,7 @@ _JSON_TYPES = {
     "int_type": "integer",
     "int_from_float": "integer",
     "bool_type": "boolean",
+    "int_or_string": "integer,string",
     "tuple_type": "array",
     "dict_type": "object",
     "mapping_type": "object",
@@ -36,26 +37,41 @@ _JSON_TYPES = {
 
 def parse(content: Any) -> SeldonDeployment | list[Finding]:
     try:
-        deployment = SeldonDeployment.model_validate_json(json.dumps(content))
+        deployment = SeldonDeployment.model_validate_json(json.dumps(_as_stored(content)))
     except ValidationError as error:
         return [_finding(details) for details in error.errors(include_url=False)]
     return list(_too_deep(deployment)) or deployment
 
 
+def _as_stored(value: Any) -> Any:
+    """As the API server stores it: a null in an object counts as absent, and 50.0 is 50."""
+    if isinstance(value, dict):
+        return {str(key): _as_stored(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_as_stored(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _finding(details: ErrorDetails) -> Finding:
     kind, seen = details["type"], details["input"]
-    place = tuple(step for step in details["loc"] if step not in {"int", "str"})  # the branches of a union
+    place = details["loc"]
     path = written(place)
     message, advice, refused_by = details["msg"], "", RefusedBy.SCHEMA
     if kind == "missing":
         message = "Required value"
     elif kind == "extra_forbidden":
-        message, advice, refused_by = _unknown_field(place), "a cluster would drop it in silence", RefusedBy.FORKCAST
+        message, advice, refused_by = (
+            _unknown_field(place),
+            "kubectl would refuse it, other clients drop it",
+            RefusedBy.FORKCAST,
+        )
     elif kind in _JSON_TYPES or kind == "null":
         expected = _JSON_TYPES.get(kind, "something else; leave the field out")
         message = (
             f'Invalid value: "{_json_type(seen)}": {path} in body must be of type {expected}: "{_json_type(seen)}"'
         )
+    elif kind in {"greater_than_equal", "less_than"}:
+        message = f"Invalid value: {seen}: {path} must be of type integer with format int32"
     elif kind == "literal_error":
         message = f"Unsupported value: {json.dumps(seen)}: supported values: {details['ctx']['expected']}"
     return Finding(path, message, place, advice, refused_by)

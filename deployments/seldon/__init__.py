@@ -4,11 +4,13 @@ Seldon Core 1.17.1 is the measure. Pure: text comes in, deployments or findings 
 writes anything.
 """
 
+from deployments.seldon.defaults import defaulted
+from deployments.seldon.environment import environment
 from deployments.seldon.findings import Finding, InvalidDeployment, RefusedBy
 from deployments.seldon.load import load_documents
 from deployments.seldon.model import Predictor, SeldonDeployment, Unit
 from deployments.seldon.pods import Container, EnvVar
-from deployments.seldon.rules import findings
+from deployments.seldon.rules import findings, webhook_message
 
 __all__ = [
     "Container",
@@ -19,6 +21,9 @@ __all__ = [
     "RefusedBy",
     "SeldonDeployment",
     "Unit",
+    "defaulted",
+    "environment",
     "findings",
     "load_documents",
+    "webhook_message",
 ]

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from deployments.seldon import servers
+from deployments.seldon.defaults import SEPARATE_ENGINE, defaulted, has_separate_engine
 from deployments.seldon.findings import Finding, Place, RefusedBy, go_quoted, written
 from deployments.seldon.model import Predictor, SeldonDeployment, Unit
 from deployments.seldon.pods import Container
@@ -40,6 +42,9 @@ def breakages(deployment: SeldonDeployment) -> Iterator[Finding]:
         yield from _equals_signs(texts, place)
     for i, predictor in enumerate(spec.predictors):
         yield from _wiped_environments(predictor, ("spec", "predictors", i))
+        yield from _unknown_servers(predictor.graph, predictor, ("spec", "predictors", i, "graph"))
+    if not has_separate_engine(deployment):
+        yield from _engines_without_place(deployment)
 
 
 def _annotations_of_pods(deployment: SeldonDeployment) -> Iterator[tuple[Mapping[str, str], Place]]:
@@ -90,6 +95,30 @@ def _wiped_environment(unit: Unit, container: Container, place: Place) -> Iterat
             others = ", ".join(other.name for other in container.env if other.name not in wiping) or "none"
             advice = f"set here, it wipes the container's other variables ({others}); remove it"
             yield _ours((*place, i, "name"), message, advice)
+
+
+def _unknown_servers(unit: Unit, predictor: Predictor, place: Place) -> Iterator[Finding]:
+    container = predictor.container(unit.name)
+    # Without an image of its own it is Seldon's finding already.
+    has_image = container is not None and container.image
+    if servers.is_prepackaged(unit.implementation) and unit.implementation not in servers.IMAGES and has_image:
+        message = f"{go_quoted(unit.implementation or '')} is no prepackaged server"
+        advice = f"Seldon admits it and then creates nothing; known: {', '.join(servers.IMAGES)}"
+        yield _ours((*place, "implementation"), message, advice)
+    for i, child in enumerate(unit.children):
+        yield from _unknown_servers(child, predictor, (*place, "children", i))
+
+
+def _engines_without_place(deployment: SeldonDeployment) -> Iterator[Finding]:
+    for i, predictor in enumerate(defaulted(deployment).spec.predictors):
+        hosts = {unit.endpoint.service_host for unit in predictor.graph.walk() if unit.endpoint is not None}
+        if "localhost" not in hosts:
+            message = "no graph node runs in the first componentSpec, where Seldon puts its orchestrator"
+            advice = (
+                "Seldon admits it and then creates nothing; put the container of a graph node there, or set the "
+                f'annotation {SEPARATE_ENGINE} of the spec to "true"'
+            )
+            yield _ours(("spec", "predictors", i, "componentSpecs", 0), message, advice)
 
 
 def _ours(place: Place, message: str, advice: str) -> Finding:

@@ -24,7 +24,7 @@ IMAGES: Final[Mapping[str, Mapping[str, str]]] = {
     "MLFLOW_SERVER": {SELDON: "seldonio/mlflowserver:1.17.1", V2: "seldonio/mlserver:1.3.5-mlflow"},
     "HUGGINGFACE_SERVER": {V2: "seldonio/mlserver:1.3.5-huggingface"},
     "TEMPO_SERVER": {V2: "seldonio/mlserver:1.3.5-slim"},
-    "TENSORFLOW_SERVER": {SELDON: "seldonio/tfserving-proxy:1.17.1", TENSORFLOW: "tensorflow/serving:2.1.0"},
+    "TENSORFLOW_SERVER": {SELDON: "seldonio/tfserving-proxy:1.17.1"},
     "TRITON_SERVER": {V2: "nvidia/tritonserver:21.08-py3"},
 }
 

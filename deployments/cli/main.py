@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from deployments.cli import simulate
 from deployments.errors import DeploymentsError
 from model_server.errors import ModelServerError
 from traffic_sim.errors import TrafficSimError
@@ -19,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+simulate.register(app)
 
 
 def main() -> None:

@@ -39,8 +39,7 @@ def progress_line(elapsed_seconds: float, duration_seconds: float, accumulator: 
     now = accumulator.series.at(max(0, int(elapsed_seconds) - 1))
     errors = sum(n for status, n in counts.items() if status.is_error)
     known = sum(n for status, n in counts.items() if status.was_sent)
-    p99 = now.p99_milliseconds()
-    lag = accumulator.lag.percentiles()
+    p99, lag_p99 = now.latency_p99_milliseconds(), now.lag_p99_milliseconds()
     parts = [
         f"{min(elapsed_seconds, duration_seconds):4.0f}/{duration_seconds:.0f} s",
         f"done {known:,}",
@@ -48,7 +47,7 @@ def progress_line(elapsed_seconds: float, duration_seconds: float, accumulator: 
         f"errors {errors:,}",
         f"now {now.answered:,}/s",
         "p99 -" if p99 is None else f"p99 {p99:.1f} ms",
-        "lag p99 -" if lag is None else f"lag p99 {lag['p99']:.1f} ms",
+        "lag p99 -" if lag_p99 is None else f"lag p99 {lag_p99:.1f} ms",
     ]
     if counts[Status.DROPPED]:
         parts.append(f"dropped {counts[Status.DROPPED]:,}")

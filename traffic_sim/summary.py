@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -82,7 +82,7 @@ class Accumulator:
         self.series = Series()
         self.lag = Durations()
         self._late = 0
-        self._predictors: dict[str, PredictorTally] = {}
+        self._predictors: defaultdict[str, PredictorTally] = defaultdict(PredictorTally)
         self._timed_out_latency, self._timed_out_service = Durations(), Durations()
         self._reasons: Counter[str] = Counter()
         self._feedback_reasons: Counter[str] = Counter()
@@ -106,7 +106,7 @@ class Accumulator:
             self._timed_out_latency.add(result.finished_at - result.planned_at)
             self._timed_out_service.add(result.finished_at - result.sent_at)
         if result.status is Status.ANSWERED:
-            tally = self._predictors.setdefault(result.predictor, PredictorTally())
+            tally = self._predictors[result.predictor]
             tally.n_answered += 1
             tally.n_rows += result.n_rows
             tally.score_sum += result.score_sum
@@ -121,7 +121,7 @@ class Accumulator:
         if result.status.is_error:
             _count_reason(self._feedback_reasons, f"{result.status.replace('_', ' ')}: {result.error}")
         if result.status is Status.ANSWERED:
-            tally = self._predictors.setdefault(result.predictor, PredictorTally())
+            tally = self._predictors[result.predictor]
             tally.n_feedback += 1
             tally.feedback_reward_sum += result.reward
 

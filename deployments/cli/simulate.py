@@ -1,0 +1,145 @@
+"""`forkcast simulate`: live traffic, and a verdict on what came back."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+class Transport(StrEnum):
+    HTTP = "http"
+    GRPC = "grpc"
+    SELDON_CLIENT = "seldon-client"
+
+
+class Arrivals(StrEnum):
+    CONSTANT = "constant"
+    POISSON = "poisson"
+
+
+class World(StrEnum):
+    REPLAY = "replay"
+    RANKED = "ranked"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("simulate")(simulate)
+
+
+def simulate(
+    scenario: Annotated[
+        str, typer.Argument(help="A scenario's YAML file, or the name of one that ships: demo, steady.")
+    ] = "demo",
+    *,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="RECORDS (rows) per second: 5000 in requests of 10 rows are 500 requests/s.", min=0),
+    ] = None,
+    rows_per_request: Annotated[int | None, typer.Option(help="Records in each request, 1 to 10,000.")] = None,
+    duration: Annotated[float | None, typer.Option(help="Seconds during which requests are sent.", min=0)] = None,
+    transport: Annotated[
+        Transport | None,
+        typer.Option(help="http (kept connections), grpc, or seldon-client: SeldonClient itself, in many processes."),
+    ] = None,
+    gateway: Annotated[str | None, typer.Option(help="host:port of the gateway.")] = None,
+    deployment: Annotated[str | None, typer.Option(help="Name of the SeldonDeployment.")] = None,
+    namespace: Annotated[str | None, typer.Option(help="Its namespace.")] = None,
+    direct: Annotated[
+        bool | None,
+        typer.Option("--direct", help="--gateway is one component itself: no /seldon/NAMESPACE/DEPLOYMENT in paths."),
+    ] = None,
+    arrivals: Annotated[
+        Arrivals | None, typer.Option(help="constant (as a metronome) or poisson (as many independent users).")
+    ] = None,
+    world: Annotated[
+        World | None,
+        typer.Option(help="replay: rows of --data. ranked: users and ads from the population behind `forkcast data`."),
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="CSV with the rows of the replay world.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="CSV with their labels; without one, no feedback is sent.")] = None,
+    feedback_ratio: Annotated[
+        float | None, typer.Option(help="Share of the answers that get feedback, 0 to 1.", min=0, max=1)
+    ] = None,
+    feedback_delay: Annotated[
+        float | None, typer.Option(help="Seconds between an answer and its feedback.", min=0)
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds to wait for an answer.", min=0)] = None,
+    warm_up: Annotated[int | None, typer.Option(help="Requests before the clock starts, not counted.", min=0)] = None,
+    processes: Annotated[int | None, typer.Option(help="Processes that send.", min=1)] = None,
+    seed_population: Annotated[
+        int | None, typer.Option(help="The ranked world; must be the seed of the training data.")
+    ] = None,
+    seed_schedule: Annotated[int | None, typer.Option(help="When requests leave.")] = None,
+    seed_moments: Annotated[int | None, typer.Option(help="Which rows, or users and ads, are asked for.")] = None,
+    seed_outcomes: Annotated[int | None, typer.Option(help="Who installs.")] = None,
+    seed_feedback: Annotated[int | None, typer.Option(help="Which answers get feedback.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write everything that was measured to this file.")
+    ] = None,
+) -> None:
+    """Send live traffic to a deployment, and judge what comes back.
+
+    Requests leave on a schedule made beforehand, however slow the answers are, and latency counts from the planned
+    moment. Options override the scenario's fields; what is in neither has a default. Exit codes: 0 if every threshold
+    holds, 1 if one does not or the generator was too slow to tell, 2 for a wrong scenario, 130 after Ctrl-C.
+
+    Example: forkcast simulate --rate 5000 --rows-per-request 10 --duration 30
+    """
+    import asyncio
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+
+    from traffic_sim.progress import Progress
+    from traffic_sim.record import check_writable, record_of, write_record
+    from traffic_sim.report import show
+    from traffic_sim.scenario import Scenario
+    from traffic_sim.simulate import carry_out, plan_of
+    from traffic_sim.worlds import encounters
+
+    seeds = {
+        "population": seed_population,
+        "schedule": seed_schedule,
+        "moments": seed_moments,
+        "outcomes": seed_outcomes,
+        "feedback": seed_feedback,
+    }
+    options = {
+        "rate_records_per_second": rate,
+        "rows_per_request": rows_per_request,
+        "duration_seconds": duration,
+        "transport": transport,
+        "gateway": gateway,
+        "deployment": deployment,
+        "namespace": namespace,
+        "direct": direct,
+        "arrivals": arrivals,
+        "world": world,
+        "data": data,
+        "truth": truth,
+        "feedback_ratio": feedback_ratio,
+        "feedback_delay_seconds": feedback_delay,
+        "timeout_seconds": timeout,
+        "warm_up_requests": warm_up,
+        "processes": processes,
+    }
+    chosen = Scenario.from_yaml(scenario, {**_given(options), "seeds": _given(seeds)})
+    if json_file is not None:
+        check_writable(json_file)
+    errors, out = Console(stderr=True), Console()
+    if not out.is_terminal:
+        out = Console(width=140)  # a log or a file has no edge to wrap at
+    with errors.status(f"drawing and encoding about {chosen.n_requests:,.0f} requests"):
+        plan = plan_of(chosen, encounters)
+    run = asyncio.run(carry_out(chosen, plan, Progress(errors, chosen.duration_seconds)))
+    show(run, out)
+    if json_file is not None:
+        write_record(record_of(run, datetime.now(UTC)), json_file)
+    raise typer.Exit(run.exit_code)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}

@@ -1,0 +1,133 @@
+"""One run from a scenario to a verdict: draw, plan, send, count, judge."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from traffic_sim.pacing import PACERS
+from traffic_sim.plan import Encounters, Plan, make_plan
+from traffic_sim.progress import Progress
+from traffic_sim.scenario import Scenario
+from traffic_sim.senders import Effort, Orders, send_from_processes, send_here, target_of
+from traffic_sim.summary import Accumulator, Summary
+from traffic_sim.thresholds import Threshold, Verdict, judge
+from traffic_sim.transports.choice import make_transport
+
+INTERRUPTED_EXIT_CODE: Final = 130
+"""128 + SIGINT, as shells report it."""
+type World = Callable[[Scenario, int], Encounters]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a scenario."""
+
+    scenario: Scenario
+    summary: Summary
+    verdicts: tuple[Verdict, ...]
+    effort: Effort
+    was_interrupted: bool
+    knows_outcomes: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every threshold holds; 1 if not, or if the generator was too slow to tell; 130 after Ctrl-C."""
+        if self.was_interrupted:
+            return INTERRUPTED_EXIT_CODE
+        sound = self.summary.generator_problem is None
+        return 0 if sound and all(verdict.holds for verdict in self.verdicts) else 1
+
+
+def plan_of(scenario: Scenario, world: World) -> Plan:
+    """Everything that the scenario will send. The same scenario gives the same plan, byte for byte."""
+    seeds = scenario.seeds
+    pacer = PACERS[scenario.arrivals]
+    planned_at = pacer(
+        scenario.rate_requests_per_second, scenario.duration_seconds, np.random.default_rng(seeds.schedule)
+    )
+    return make_plan(
+        world(scenario, max(1, len(planned_at))),
+        planned_at,
+        make_transport(scenario.transport, target_of(scenario)).encode,
+        duration_seconds=scenario.duration_seconds,
+        rows_per_request=scenario.rows_per_request,
+        feedback_ratio=scenario.feedback_ratio,
+        rng=np.random.default_rng(seeds.feedback),
+    )
+
+
+async def carry_out(scenario: Scenario, plan: Plan, progress: Progress) -> Run:
+    """Send the plan and judge what comes back. Ctrl-C ends it early, with a table of what was done.
+
+    Errors: TargetNotReady, SenderDied.
+    """
+    accumulator = Accumulator(scenario.duration_seconds, scenario.rows_per_request, scenario.max_lag_p99_seconds)
+    stop = asyncio.Event()
+    started_at = math.inf
+
+    def started(moment: float) -> None:
+        nonlocal started_at
+        started_at = moment
+
+    async def tell_progress() -> None:
+        while True:
+            elapsed = time.monotonic() - started_at
+            # To the next whole second of the run, so that a line shows a second that is over.
+            await asyncio.sleep(1 - elapsed % 1 + 0.01 if elapsed >= 0 else 0.05)
+            if elapsed >= 0:
+                progress.tell(time.monotonic() - started_at, accumulator)
+
+    with _interrupt_sets(stop):
+        telling = asyncio.create_task(tell_progress())
+        try:
+            orders, n_processes = Orders.of(scenario), n_processes_of(scenario)
+            if n_processes == 1 and scenario.transport != "seldon-client":
+                effort = await send_here(orders, plan, accumulator.add, stop, started)
+            else:
+                effort = await send_from_processes(
+                    orders, plan, accumulator.add, stop, started, n_processes=n_processes
+                )
+        finally:
+            telling.cancel()
+            progress.close()
+    summary = accumulator.close(effort.elapsed_seconds if stop.is_set() else None)
+    verdicts = judge(
+        tuple(map(Threshold.parse, scenario.thresholds)),
+        summary.metrics,
+        is_generator_sound=summary.generator_problem is None,
+    )
+    return Run(scenario, summary, verdicts, effort, stop.is_set(), plan.installs is not None)
+
+
+def n_processes_of(scenario: Scenario) -> int:
+    """As asked; else one, or for seldon-client as many as keep each below 70 % of a core, up to the machine's cores."""
+    if scenario.processes is not None:
+        return scenario.processes
+    if scenario.transport != "seldon-client":
+        return 1
+    from traffic_sim.transports.seldon_client import CPU_SECONDS_PER_CALL, CPU_SECONDS_PER_ROW  # noqa: PLC0415
+
+    per_call = CPU_SECONDS_PER_CALL + scenario.rows_per_request * CPU_SECONDS_PER_ROW
+    return min(os.cpu_count() or 1, math.ceil(scenario.rate_requests_per_second * per_call / 0.7))
+
+
+@contextlib.contextmanager
+def _interrupt_sets(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,200 @@
+"""All that is known of a run, counted as results come in: `add` each, `close` once. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from traffic_sim.latency import Durations
+from traffic_sim.results import Feedback, Prediction, Status
+from traffic_sim.series import Series
+
+LATE_SECONDS: Final = 0.05
+"""A request that left later than this after its plan was late. A twentieth of a second is the gap that 20 requests a
+second leave: below it, the shape of the traffic is kept."""
+MIN_SENT_RATIO: Final = 0.995
+"""Below it a run did not offer the load it was asked to. Tighter than the 0.99 that k6's users commonly ask of dropped
+iterations, since the plan here is bounded by one machine."""
+MAX_REASONS: Final = 20
+"""Different reasons of failure that are kept; the rest is counted together."""
+OTHER_REASONS: Final = "other reasons"
+
+
+@dataclass
+class PredictorTally:
+    """What one predictor answered."""
+
+    n_answered: int = 0
+    n_rows: int = 0
+    score_sum: float = 0.0
+    n_outcomes: int = 0
+    """Answers of which the world knows what came."""
+    n_installs: int = 0
+    n_feedback: int = 0
+    """Feedback accepted on its answers."""
+    feedback_reward_sum: int = 0
+    latency: Durations = field(default_factory=Durations)
+    """From the planned send, so corrected for coordinated omission; of good answers."""
+    service: Durations = field(default_factory=Durations)
+    """From the real send; of good answers."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A closed tally. `metrics` are those that thresholds may name; None where there was nothing to measure."""
+
+    planned: int
+    """Requests that were due while the run lasted."""
+    counts: dict[Status, int]
+    feedback_counts: dict[Status, int]
+    late: int
+    predictors: dict[str, PredictorTally]
+    latency: Durations
+    """From the planned send; of good answers and of those that timed out, which a server would else be rid of. A fast
+    refusal is no fast answer, and is left out."""
+    service: Durations
+    """From the real send, of the same."""
+    lag: Durations
+    """From the planned to the real send: the generator's own."""
+    reasons: dict[str, int]
+    feedback_reasons: dict[str, int]
+    series: list[dict[str, Any]]
+    metrics: dict[str, float | None]
+    generator_problem: str | None
+    """Why the run proves nothing about the target; None if it does."""
+
+    @property
+    def sent(self) -> int:
+        return sum(n for status, n in self.counts.items() if status.was_sent)
+
+
+class Accumulator:
+    """Takes every result once."""
+
+    def __init__(self, duration_seconds: float, rows_per_request: int, max_lag_p99_seconds: float) -> None:
+        self._duration_seconds = duration_seconds
+        self._rows_per_request = rows_per_request
+        self._max_lag_p99_seconds = max_lag_p99_seconds
+        self.counts: Counter[Status] = Counter()
+        self.feedback_counts: Counter[Status] = Counter()
+        self.series = Series()
+        self.lag = Durations()
+        self._late = 0
+        self._predictors: defaultdict[str, PredictorTally] = defaultdict(PredictorTally)
+        self._timed_out_latency, self._timed_out_service = Durations(), Durations()
+        self._reasons: Counter[str] = Counter()
+        self._feedback_reasons: Counter[str] = Counter()
+
+    def add(self, result: Prediction | Feedback) -> None:
+        if isinstance(result, Feedback):
+            self._add_feedback(result)
+        else:
+            self._add_prediction(result)
+
+    def _add_prediction(self, result: Prediction) -> None:
+        self.counts[result.status] += 1
+        self.series.add(result)
+        if result.status.was_sent and not math.isnan(result.sent_at):
+            lag_seconds = result.sent_at - result.planned_at
+            self.lag.add(lag_seconds)
+            self._late += lag_seconds > LATE_SECONDS
+        if result.status.is_error:
+            _count_reason(self._reasons, f"{result.status.replace('_', ' ')}: {result.error}")
+        if result.status is Status.TIMED_OUT:
+            self._timed_out_latency.add(result.finished_at - result.planned_at)
+            self._timed_out_service.add(result.finished_at - result.sent_at)
+        if result.status is Status.ANSWERED:
+            tally = self._predictors[result.predictor]
+            tally.n_answered += 1
+            tally.n_rows += result.n_rows
+            tally.score_sum += result.score_sum
+            tally.latency.add(result.finished_at - result.planned_at)
+            tally.service.add(result.finished_at - result.sent_at)
+            if result.reward is not None:
+                tally.n_outcomes += 1
+                tally.n_installs += result.reward
+
+    def _add_feedback(self, result: Feedback) -> None:
+        self.feedback_counts[result.status] += 1
+        if result.status.is_error:
+            _count_reason(self._feedback_reasons, f"{result.status.replace('_', ' ')}: {result.error}")
+        if result.status is Status.ANSWERED:
+            tally = self._predictors[result.predictor]
+            tally.n_feedback += 1
+            tally.feedback_reward_sum += result.reward
+
+    def close(self, elapsed_seconds: float | None = None) -> Summary:
+        """The summary; `elapsed_seconds` of sending if the run was cut short."""
+        seconds = min(self._duration_seconds, elapsed_seconds or math.inf)
+        latency, service = Durations(), Durations()
+        for durations in (self._timed_out_latency, *(tally.latency for tally in self._predictors.values())):
+            latency.merge(durations)
+        for durations in (self._timed_out_service, *(tally.service for tally in self._predictors.values())):
+            service.merge(durations)
+        counts = {status: self.counts[status] for status in Status}
+        feedback_counts = {status: self.feedback_counts[status] for status in Status}
+        planned = sum(counts.values())
+        return Summary(
+            planned=planned,
+            counts=counts,
+            feedback_counts=feedback_counts,
+            late=self._late,
+            predictors=dict(sorted(self._predictors.items())),
+            latency=latency,
+            service=service,
+            lag=self.lag,
+            reasons=dict(self._reasons.most_common()),
+            feedback_reasons=dict(self._feedback_reasons.most_common()),
+            series=self.series.close(),
+            metrics=_metrics(counts, feedback_counts, latency, service, self._rows_per_request / seconds),
+            generator_problem=_generator_problem(counts, planned, self.lag, self._max_lag_p99_seconds),
+        )
+
+
+def _metrics(
+    counts: dict[Status, int],
+    feedback_counts: dict[Status, int],
+    latency: Durations,
+    service: Durations,
+    records_per_second_each: float,
+) -> dict[str, float | None]:
+    sent = sum(n for status, n in counts.items() if status.was_sent) - counts[Status.ABANDONED]
+    errors = sum(n for status, n in counts.items() if status.is_error)
+    feedback_sent = (
+        sum(n for status, n in feedback_counts.items() if status.was_sent) - feedback_counts[Status.ABANDONED]
+    )
+    feedback_errors = sum(n for status, n in feedback_counts.items() if status.is_error)
+    planned = sum(counts.values())
+    from_plan, from_send = latency.percentiles() or {}, service.percentiles() or {}
+    return {
+        "sent_ratio": (sent + counts[Status.ABANDONED]) / planned if planned else None,
+        "error_ratio": errors / sent if sent else None,
+        "latency_p50_milliseconds": from_plan.get("p50"),
+        "latency_p95_milliseconds": from_plan.get("p95"),
+        "latency_p99_milliseconds": from_plan.get("p99"),
+        "service_p99_milliseconds": from_send.get("p99"),
+        "answered_records_per_second": counts[Status.ANSWERED] * records_per_second_each,
+        "feedback_error_ratio": feedback_errors / feedback_sent if feedback_sent else None,
+    }
+
+
+def _generator_problem(
+    counts: dict[Status, int], planned: int, lag: Durations, max_lag_p99_seconds: float
+) -> str | None:
+    """What the generator did not manage. A request dropped because answers did not come is the target's doing."""
+    if not planned:
+        return "no request was due: raise the rate or the duration"
+    sent = planned - counts[Status.UNSENT] - counts[Status.DROPPED]
+    lag_p99 = (lag.percentiles() or {}).get("p99", 0.0)
+    if counts[Status.UNSENT] <= (1 - MIN_SENT_RATIO) * planned and lag_p99 <= max_lag_p99_seconds * 1_000:
+        return None
+    return (
+        f"generator too slow: sent {sent:,} of {planned:,} planned requests, lag p99 {lag_p99:,.1f} ms (at most "
+        f"{max_lag_p99_seconds * 1_000:g} ms); use fewer records/s or more rows per request"
+    )
+
+
+def _count_reason(reasons: Counter[str], reason: str) -> None:
+    reasons[reason if reason in reasons or len(reasons) < MAX_REASONS else OTHER_REASONS] += 1

@@ -1,0 +1,97 @@
+"""Seldon's own client, as a data scientist calls it: one blocking call, one new connection each, no timeout.
+
+Every call takes a thread. A call that is given up on keeps its thread until the target answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from seldon_core.seldon_client import SeldonClient
+
+from model_server.impressions import NAMES
+from traffic_sim.messages.answers import Malformed, from_message, shortened
+from traffic_sim.results import Status
+from traffic_sim.transports.transport import Answer, Target
+
+CPU_SECONDS_PER_CALL: Final = 0.0025
+CPU_SECONDS_PER_ROW: Final = 0.0002
+"""What one call costs its process, feedback apart; see the measurement in docs of `forkcast simulate`."""
+
+
+class SeldonClientTransport:
+    def __init__(self, target: Target) -> None:
+        self._timeout_seconds = target.timeout_seconds
+        self._n_threads = target.threads
+        self._threads: ThreadPoolExecutor | None = None
+        self._client = SeldonClient(
+            deployment_name=target.deployment,
+            namespace=target.namespace,
+            gateway_endpoint=target.gateway,
+            gateway="seldon" if target.direct else "ambassador",
+            payload_type="ndarray",
+        )
+
+    def encode(self, rows: list[list[Any]]) -> NDArray[np.object_]:
+        return np.array(rows, dtype=object)
+
+    async def __aenter__(self) -> Self:
+        self._threads = ThreadPoolExecutor(self._n_threads, thread_name_prefix="seldon-client")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def predict(self, payload: NDArray[np.object_], n_rows: int) -> Answer:
+        return await self._in_thread(lambda: self._client.predict(data=payload, names=NAMES), n_rows)
+
+    async def feedback(self, payload: NDArray[np.object_], reply: dict[str, Any], reward: int) -> Answer:
+        # The client cannot build a Feedback message from a response that carries tags, so it gets the JSON form.
+        request = {"data": {"names": list(NAMES), "ndarray": payload.tolist()}}
+        message = {"request": request, "response": reply, "reward": reward}
+        return await self._in_thread(lambda: self._client.feedback(raw_request=message), None)
+
+    async def _in_thread(self, call: Callable[[], Any], n_rows: int | None) -> Answer:
+        if self._threads is None:
+            raise RuntimeError("open the transport first, with `async with`")
+        sent_at = math.nan  # until a thread is free
+
+        def work() -> Answer:
+            nonlocal sent_at
+            sent_at = time.monotonic()
+            return _called(call, n_rows, sent_at)
+
+        future = self._threads.submit(work)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), self._timeout_seconds)
+        except TimeoutError:
+            if math.isnan(sent_at):
+                return Answer.never_sent(time.monotonic(), "every client thread was busy")
+            return Answer(Status.TIMED_OUT, sent_at, time.monotonic(), error="no answer in time")
+
+
+def _called(call: Callable[[], Any], n_rows: int | None, sent_at: float) -> Answer:
+    try:
+        result = call()
+    except Exception as error:  # noqa: BLE001  # whatever the client raises, the run goes on
+        reason = shortened(f"{type(error).__name__}: {error}")
+        return Answer(Status.FAILED, sent_at, time.monotonic(), error=reason)
+    finished_at = time.monotonic()
+    if not result.success:
+        return Answer(Status.FAILED, sent_at, finished_at, error=shortened(f"HTTP {result.msg}"))
+    try:
+        scores = None if n_rows is None else from_message(result.response, n_rows)
+    except Malformed as error:
+        return Answer(Status.MALFORMED, sent_at, finished_at, error=str(error))
+    return Answer(Status.ANSWERED, sent_at, finished_at, scores, result.response)

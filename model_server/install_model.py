@@ -123,7 +123,9 @@ class InstallModel:
         if isinstance(reward, bool) or not isinstance(reward, int | float) or not math.isfinite(reward):
             raise InvalidFeedback(f"the reward is {reward}; a finite number is expected")
         label = {metric_names.CREDITED_PREDICTOR_LABEL: str(credited or self._predictor)}
-        metrics = (Metric(metric_names.FEEDBACK, 1, label), Metric(metric_names.REWARD, float(reward), label))
+        # A sum does not grow by zero; and protobuf's JSON leaves a zero out, where the wrapper then looks for a value.
+        total = (Metric(metric_names.REWARD, float(reward), label),) if reward else ()
+        metrics = (Metric(metric_names.FEEDBACK, 1, label), *total)
         return seldon_messages.encode_meta(response, Meta(tags=self._own_tags, metrics=metrics))
 
     def health_status(self) -> list[float]:

@@ -26,7 +26,7 @@ def labelled():
 @pytest.fixture(scope="session")
 def models(labelled, tmp_path_factory) -> Path:
     """A folder with two small bundles: `champion` (classic) and `challenger` (funnel)."""
-    folder = tmp_path_factory.mktemp("models")
+    folder = tmp_path_factory.mktemp("volumes") / "models"  # where pvc://models/NAME is looked for
     for name, feature_set in (("champion", "classic"), ("challenger", "funnel")):
         train(*labelled, feature_set=feature_set, folder=folder / name, data={"file": "made up"}, seed=1, threads=2)
     return folder

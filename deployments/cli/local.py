@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -18,7 +17,6 @@ Overlay = Annotated[
     Path,
     typer.Argument(
         help="A Kustomize folder, such as kustomize/overlays/ab-test, or a YAML file of SeldonDeployments.",
-        exists=True,
         show_default=False,
     ),
 ]
@@ -211,10 +209,10 @@ def doctor(
 
 
 def _rendered(overlay: Path) -> tuple[str, str]:
-    if overlay.is_file():
-        return overlay.read_text(), str(overlay)
-    done = subprocess.run(["kubectl", "kustomize", str(overlay)], capture_output=True, text=True, check=True)
-    return done.stdout, str(overlay)
+    from deployments.render import render
+
+    rendered = render(overlay)
+    return rendered.text, rendered.source
 
 
 def _detach(arguments: list[str], state: StateFolder) -> None:

@@ -17,12 +17,22 @@ from pathlib import Path
 from typing import Final
 
 from deployments.local.errors import UnsupportedOverlay
-from deployments.seldon import Predictor, SeldonDeployment
+from deployments.seldon import Predictor, SeldonDeployment, environment
 
 WRAPPER: Final = "deployments.local.stock_wrapper"
 REST_TIMEOUT: Final = "seldon.io/rest-timeout"
 GRPC_TIMEOUT: Final = "seldon.io/grpc-timeout"
 RETRIES: Final = "seldon.io/istio-retries"
+PORT_VARIABLES: Final = {
+    "PREDICTIVE_UNIT_SERVICE_PORT": "http",
+    "PREDICTIVE_UNIT_HTTP_SERVICE_PORT": "http",
+    "MLSERVER_HTTP_PORT": "http",
+    "PREDICTIVE_UNIT_GRPC_SERVICE_PORT": "grpc",
+    "MLSERVER_GRPC_PORT": "grpc",
+    "PREDICTIVE_UNIT_METRICS_SERVICE_PORT": "metrics",
+    "MLSERVER_METRICS_PORT": "metrics",
+}
+"""The names that the operator has for a component's ports, and which port each one is."""
 DEFAULT_RETRIES: Final = 2  # Istio's own, where a VirtualService names no number
 
 
@@ -74,17 +84,7 @@ class Component:
 
     def environment(self, ports: Ports) -> dict[str, str]:
         """Its variables with its ports filled in, under every name that the operator gives them."""
-        http, grpc, metrics = str(ports.http), str(ports.grpc), str(ports.metrics)
-        return {
-            **self.variables,
-            "PREDICTIVE_UNIT_SERVICE_PORT": http,
-            "PREDICTIVE_UNIT_HTTP_SERVICE_PORT": http,
-            "MLSERVER_HTTP_PORT": http,
-            "PREDICTIVE_UNIT_GRPC_SERVICE_PORT": grpc,
-            "MLSERVER_GRPC_PORT": grpc,
-            "PREDICTIVE_UNIT_METRICS_SERVICE_PORT": metrics,
-            "MLSERVER_METRICS_PORT": metrics,
-        }
+        return dict(self.variables) | {name: str(getattr(ports, kind)) for name, kind in PORT_VARIABLES.items()}
 
 
 @dataclass(frozen=True)
@@ -272,22 +272,12 @@ def _component(
 
 
 def _variables(deployment: SeldonDeployment, predictor: Predictor, model: ModelFolder | None) -> dict[str, str]:
-    unit = predictor.graph
-    container = predictor.container(unit.name)
-    own = {} if container is None else {variable.name: variable.value or "" for variable in container.env}
-    variables = {"OMP_NUM_THREADS": "1"} | own  # XGBoost would take every core, once per predictor
-    if unit.parameters:
-        variables["PREDICTIVE_UNIT_PARAMETERS"] = json.dumps([parameter.model_dump() for parameter in unit.parameters])
+    container = predictor.container(predictor.graph.name)
+    if container is None:  # the webhook's rules refuse it
+        raise ValueError(f"predictor {predictor.name} has no container {predictor.graph.name}")
+    own = {variable.name: variable.value or "" for variable in container.env}
+    variables = {"OMP_NUM_THREADS": "1"} | own | environment(deployment, predictor, container)
     if model is not None:
         variables["MLSERVER_MODEL_URI"] = str(model.path)
-    return variables | {
-        "PREDICTIVE_UNIT_ID": unit.name,
-        "MLSERVER_MODEL_NAME": unit.name,
-        "PREDICTIVE_UNIT_IMAGE": (container and container.image) or "",
-        "PREDICTOR_ID": predictor.name,
-        "PREDICTOR_LABELS": json.dumps({"version": predictor.name, **predictor.labels}),
-        "SELDON_DEPLOYMENT_ID": deployment.name,
-        "SELDON_EXECUTOR_ENABLED": "true",
-        "PREDICTIVE_UNIT_METRICS_ENDPOINT": "/prometheus",
-        "MLSERVER_METRICS_ENDPOINT": "/prometheus",
-    }
+    # The operator's ports depend on the other predictors; ours are given later, and a restart must not hang on them.
+    return {name: value for name, value in variables.items() if name not in PORT_VARIABLES}

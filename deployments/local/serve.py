@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deployments.local.control import Door
+from deployments.local.leftovers import end_processes_of
 from deployments.local.models import model_folders
 from deployments.local.plan import Plan, model_uris, plan
 from deployments.local.ports import require_free
@@ -43,6 +44,8 @@ def serve(
     """
     desired = plan_of(text, source, settings.volumes)
     with state.held(settings.gateway) as record:
+        if ended := end_processes_of(state.path):
+            say(f"ended what an earlier runtime had left: {', '.join(ended)}")
         require_free(settings.host, settings.port)
         runtime = Runtime(settings, state, record, on_line, say)
         stop = asyncio.Event()

@@ -1,0 +1,102 @@
+"""`forkcast apply` while 200 requests a second arrive: not one of them fails."""
+
+import time
+
+import pytest
+from runtime_under_test import eventually, overlay, predictor
+from steady_load import Load, ask_many
+
+pytestmark = pytest.mark.component
+
+RATE_PER_SECOND = 200
+
+
+def processes(status):
+    return {each["predictor"]: (each["pid"], each["restarts"], each["revision"]) for each in status["predictors"]}
+
+
+def test_other_weights_reach_the_gateway_without_a_failed_request_or_a_restart(forkcast):
+    forkcast.up(overlay(predictor("champion", 90), predictor("challenger", 10)))
+    before = processes(forkcast.status())
+    with Load(forkcast.url, RATE_PER_SECOND) as load:
+        eventually(lambda: len(load.answers) > 200)
+        forkcast.apply(overlay(predictor("challenger", 80), predictor("champion", 20)))
+        n_until_applied = len(load.answers)
+        eventually(lambda: len(load.answers) > n_until_applied + 200)
+    assert load.failures == {}
+    assert processes(forkcast.status()) == before
+    # 1200 draws at 0.2: 240 expected, standard deviation 13.9; 5 of them on either side: odds of a false alarm 6e-7.
+    assert abs(ask_many(forkcast.url, 1200)["champion"] - 240) <= 69
+
+
+def test_a_predictor_comes_and_goes_without_a_failed_request(forkcast):
+    slow = [{"name": "delay_seconds", "value": "0.05", "type": "FLOAT"}]
+    forkcast.up(overlay(predictor("champion", 100)))
+    champion = processes(forkcast.status())["champion"]
+    with Load(forkcast.url, RATE_PER_SECOND / 20) as load:
+        eventually(lambda: len(load.answers) > 5)
+        forkcast.apply(overlay(predictor("champion", 50), predictor("challenger", 50, parameters=slow)))
+        assert forkcast.status_of("challenger")["condition"] == "ready"
+        eventually(lambda: "challenger" in load.answers)
+        challenger_pid = forkcast.status_of("challenger")["pid"]
+        forkcast.apply(overlay(predictor("champion")))
+        n_until_applied = len(load.answers)
+        eventually(lambda: len(load.answers) > n_until_applied + 10)
+    assert load.failures == {}
+    assert set(load.answers[n_until_applied + 1 :]) == {"champion"}
+    assert processes(forkcast.status()) == {"champion": champion}
+    assert challenger_pid not in {process.pid for process in forkcast.processes()}
+
+
+def test_a_changed_predictor_is_replaced_without_a_failed_request_and_the_other_is_not_touched(forkcast):
+    model = forkcast.folder / "models" / "champion"
+    model.mkdir(parents=True)
+    (model / "model.txt").write_text("1")
+    champion = predictor("champion", 50, model_uri="pvc://models/champion")
+    forkcast.up(overlay(champion, predictor("challenger", 50)))
+    before = processes(forkcast.status())
+    (model / "model.txt").write_text("2")  # the same YAML, a newly trained model
+    with Load(forkcast.url, RATE_PER_SECOND) as load:
+        eventually(lambda: len(load.answers) > 100)
+        forkcast.apply(overlay(champion, predictor("challenger", 50)))
+    after = processes(forkcast.status())
+    assert load.failures == {}
+    assert after["challenger"] == before["challenger"]
+    assert after["champion"][0] != before["champion"][0]
+    assert after["champion"][2] != before["champion"][2]
+
+
+def test_a_request_that_is_under_way_is_answered_before_its_predictor_stops(forkcast):
+    slow = [{"name": "delay_seconds", "value": "3", "type": "FLOAT"}]
+    forkcast.up(overlay(predictor("champion", parameters=slow)))
+    with Load(forkcast.url, 10, largest=1) as load:
+        eventually(lambda: forkcast.status_of("champion"), what="a status")
+        forkcast.apply(overlay(predictor("champion")))
+    assert load.answers == ["champion"]
+
+
+def test_a_change_whose_predictor_does_not_start_is_undone(forkcast):
+    forkcast.up(overlay(predictor("champion")))
+    before = processes(forkcast.status())
+    with Load(forkcast.url, RATE_PER_SECOND) as load:
+        said = forkcast.apply(
+            overlay(predictor("champion", 50), predictor("challenger", 50, model_name="echo_model.BrokenModel")), code=1
+        )
+        time.sleep(0)
+    assert "no model in" in said  # the end of the component's own log
+    assert load.failures == {}
+    assert set(load.answers) == {"champion"}
+    assert processes(forkcast.status()) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (overlay(predictor("champion", model_uri="pvc://models/absent")), "models/absent does not exist"),
+        (overlay(predictor("a", 50), predictor("b", 40)), "sum to 100"),
+    ],
+)
+def test_an_overlay_that_cannot_run_is_refused_and_nothing_changes(shared_forkcast, change, expected):
+    before = shared_forkcast.status()["predictors"]
+    assert expected in shared_forkcast.apply(change, code=2)
+    assert processes(shared_forkcast.status()) == processes({"predictors": before})

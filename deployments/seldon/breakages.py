@@ -43,8 +43,6 @@ def breakages(deployment: SeldonDeployment) -> Iterator[Finding]:
     for i, predictor in enumerate(spec.predictors):
         yield from _wiped_environments(predictor, ("spec", "predictors", i))
         yield from _unknown_servers(predictor.graph, predictor, ("spec", "predictors", i, "graph"))
-    if not has_separate_engine(deployment):
-        yield from _engines_without_place(deployment)
 
 
 def _annotations_of_pods(deployment: SeldonDeployment) -> Iterator[tuple[Mapping[str, str], Place]]:
@@ -109,7 +107,9 @@ def _unknown_servers(unit: Unit, predictor: Predictor, place: Place) -> Iterator
         yield from _unknown_servers(child, predictor, (*place, "children", i))
 
 
-def _engines_without_place(deployment: SeldonDeployment) -> Iterator[Finding]:
+def engines_without_place(deployment: SeldonDeployment) -> Iterator[Finding]:
+    if has_separate_engine(deployment):
+        return
     for i, predictor in enumerate(defaulted(deployment).spec.predictors):
         hosts = {unit.endpoint.service_host for unit in predictor.graph.walk() if unit.endpoint is not None}
         if "localhost" not in hosts:

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Final
 
 from deployments.seldon import servers
-from deployments.seldon.breakages import breakages
+from deployments.seldon.breakages import breakages, engines_without_place
 from deployments.seldon.findings import Finding, Place, RefusedBy, go_quoted
 from deployments.seldon.model import DeploymentSpec, Predictor, SeldonDeployment, Unit
 
@@ -29,7 +29,8 @@ type Rule = Callable[[DeploymentSpec], Iterator[Finding]]
 
 def findings(deployment: SeldonDeployment) -> list[Finding]:
     """All that is wrong, Seldon's findings first; no lines, for a deployment has none (`load_documents` adds them)."""
-    return [*chain.from_iterable(rule(deployment.spec) for rule in _RULES), *breakages(deployment)]
+    wrong = [*chain.from_iterable(rule(deployment.spec) for rule in _RULES), *breakages(deployment)]
+    return wrong or list(engines_without_place(deployment))  # often a mere consequence of the others
 
 
 def webhook_message(spec_name: str | None, wrong: list[Finding]) -> str:

@@ -122,3 +122,5 @@ def test_no_graph_node_in_the_pod_where_the_orchestrator_goes():
     separate = foreign.replace("spec:\n  ann", 'spec:\n  annotations: {seldon.io/engine-separate-pod: "TRUE"}\n  x', 1)
     separate = separate.replace('  xotations:\n    seldon.io/rest-timeout: "5000"\n', "")
     assert load_documents(separate, "overlay.yaml")
+    without = foreign.replace('version: "1"', 'seldon.io/no-engine: "true"')
+    assert load_documents(without, "overlay.yaml"), "no orchestrator, no place for it"

@@ -41,7 +41,7 @@ def progress_line(elapsed_seconds: float, duration_seconds: float, accumulator: 
     known = sum(n for status, n in counts.items() if status.was_sent)
     p99, lag_p99 = now.latency_p99_milliseconds(), now.lag_p99_milliseconds()
     parts = [
-        f"{min(elapsed_seconds, duration_seconds):4.0f}/{duration_seconds:.0f} s",
+        f"{elapsed_seconds:5.1f} of {duration_seconds:g} s",
         f"done {known:,}",
         f"answered {counts[Status.ANSWERED]:,}",
         f"errors {errors:,}",

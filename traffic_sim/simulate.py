@@ -18,7 +18,7 @@ from traffic_sim.pacing import PACERS
 from traffic_sim.plan import Encounters, Plan, make_plan
 from traffic_sim.progress import Progress
 from traffic_sim.scenario import Scenario
-from traffic_sim.senders import Effort, Orders, send_from_processes, send_here, target_of
+from traffic_sim.senders import BATCH_SECONDS, Effort, Orders, send_from_processes, send_here, target_of
 from traffic_sim.summary import Accumulator, Summary
 from traffic_sim.thresholds import Threshold, Verdict, judge
 from traffic_sim.transports.choice import make_transport
@@ -82,8 +82,8 @@ async def carry_out(scenario: Scenario, plan: Plan, progress: Progress) -> Run:
     async def tell_progress() -> None:
         while True:
             elapsed = time.monotonic() - started_at
-            # To the next whole second of the run, so that a line shows a second that is over.
-            await asyncio.sleep(1 - elapsed % 1 + 0.01 if elapsed >= 0 else 0.05)
+            # Just past the next whole second of the run: a line shows a second that is over, and all handed over.
+            await asyncio.sleep(1 - elapsed % 1 + BATCH_SECONDS if elapsed >= 0 else 0.05)
             if elapsed >= 0:
                 progress.tell(time.monotonic() - started_at, accumulator)
 

@@ -192,7 +192,8 @@ def _generator_problem(
         return None
     return (
         f"generator too slow: sent {sent:,} of {planned:,} planned requests, lag p99 {lag_p99:,.1f} ms (at most "
-        f"{max_lag_p99_seconds * 1_000:g} ms); use fewer records/s or more rows per request"
+        f"{max_lag_p99_seconds * 1_000:g} ms); use fewer records/s or more rows per request, or a "
+        "machine that is less busy"
     )
 
 

@@ -96,20 +96,20 @@ class FunnelFeatures(FeatureSet):
         return features
 
     def transform(self, impressions: Impressions) -> NDArray[np.float32]:
-        codes = self._codes(impressions)
-        rates = {name: self.rates[name].at(codes[name], self.overall_rate) for name in (*_RATED, "device_family")}
+        places = {name: self.rates[name].places(codes) for name, codes in self._codes(impressions).items()}
+        rates = {name: self.rates[name].at(places[name], self.overall_rate) for name in (*_RATED, "device_family")}
         columns = [
             *_funnel_columns(impressions),
             *_time_columns(impressions),
             *_device_columns(impressions),
             *(rates[name] for name in _RATED),
-            *(self.rates[name].log_rows(codes[name]) for name in _RATED),
+            *(self.rates[name].log_rows(places[name]) for name in _RATED),
         ]
         for one, other in _CROSSED:
             # Were the two independent, their pair's rate would be this; only what the pair shows beyond it moves it.
             prior = rates[one] * rates[other] / max(self.overall_rate, 1e-9)
             pair = f"{one}*{other}"
-            columns.append(self.rates[pair].at(codes[pair], np.minimum(prior, 1.0)))
+            columns.append(self.rates[pair].at(places[pair], np.minimum(prior, 1.0)))
         matrix = np.empty((len(impressions), len(self.names)), dtype=np.float32)
         for column, values in enumerate(columns):
             matrix[:, column] = values

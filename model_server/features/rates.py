@@ -25,29 +25,30 @@ class RateTable:
     def __init__(self, codes: NDArray[np.int64], installs: NDArray[Any], rows: NDArray[Any], strength: float) -> None:
         """Shapes: codes int64[m], sorted and distinct; installs and rows [m]."""
         self.codes, self.installs, self.rows, self.strength = codes, installs, rows, strength
+        self._codes_and_end = np.append(codes, -1)  # no code is negative
+        self._installs_and_none = np.append(installs, 0.0)
+        self._weights = np.append(rows, 0.0) + strength
+        self._log_rows = np.log1p(np.append(rows, 0.0))
 
     @classmethod
     def fit(cls, codes: NDArray[np.int64], installs: NDArray[np.int8], strength: float) -> Self:
         distinct, place, rows = np.unique(codes, return_inverse=True, return_counts=True)
         return cls(distinct, np.bincount(place, weights=installs, minlength=len(distinct)), rows, strength)
 
-    def at(self, codes: NDArray[np.int64], prior: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        """The rate of each code; prior is a scalar or one value per row."""
-        installs, rows = self._counts(codes)
-        rate: NDArray[np.float64] = (installs + self.strength * prior) / (rows + self.strength)
+    def places(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where each code stands in this table; the last place, which has no rows, for one that training never saw."""
+        place = np.searchsorted(self.codes, codes)
+        return np.where(self._codes_and_end[place] == codes, place, len(self.codes))
+
+    def at(self, places: NDArray[np.int64], prior: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """The rate at each place; prior is a scalar or one value per row."""
+        rate: NDArray[np.float64] = (self._installs_and_none[places] + self.strength * prior) / self._weights[places]
         return rate
 
-    def log_rows(self, codes: NDArray[np.int64]) -> NDArray[np.float64]:
+    def log_rows(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
         """log(1 + rows in training): how well known a code is."""
-        logs: NDArray[np.float64] = np.log1p(self._counts(codes)[1])
+        logs: NDArray[np.float64] = self._log_rows[places]
         return logs
-
-    def _counts(self, codes: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
-        if not len(self.codes):
-            return np.zeros(len(codes)), np.zeros(len(codes))
-        place = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
-        known = self.codes[place] == codes
-        return np.where(known, self.installs[place], 0), np.where(known, self.rows[place], 0)
 
     def to_json(self) -> dict[str, Any]:
         return {

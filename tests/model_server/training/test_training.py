@@ -73,8 +73,8 @@ def test_a_rows_features_do_not_depend_on_its_neighbours(labelled, name):
 def test_a_rate_is_shrunk_towards_its_prior_by_the_number_of_rows():
     codes = np.array([1] * 10 + [2])
     table = RateTable.fit(codes, np.array([1, 1] + [0] * 8 + [1]), strength=10)
-    assert table.at(np.array([1, 2, 3]), 0.1).tolist() == [(2 + 1) / 20, (1 + 1) / 11, 0.1]
-    assert table.at(np.array([3]), np.array([0.7])).tolist() == [0.7]
+    assert table.at(table.places(np.array([1, 2, 3])), 0.1).tolist() == [(2 + 1) / 20, (1 + 1) / 11, 0.1]
+    assert table.at(table.places(np.array([0])), np.array([0.7])).tolist() == [0.7]
 
 
 def test_a_model_refuses_a_matrix_with_another_number_of_columns(models):

@@ -18,7 +18,7 @@ KUSTOMIZATION_FILES: Final = ("kustomization.yaml", "kustomization.yml", "Kustom
 class Rendered:
     text: str
     source: str
-    """The folder or file, as messages name it. Lines of a folder's text are those of what Kustomize prints."""
+    """The folder or file, as messages name it. The lines of a folder's text are those that Kustomize prints."""
 
 
 class NothingToRender(CallersFault):
@@ -40,7 +40,7 @@ def render(folder_or_file: Path) -> Rendered:
     """
     source = str(folder_or_file)
     if folder_or_file.is_dir():
-        return Rendered(_kustomized(folder_or_file), source)
+        return Rendered(_kustomized(folder_or_file), f"{source} (as rendered)")
     try:
         return Rendered(folder_or_file.read_text(encoding="utf-8"), source)
     except FileNotFoundError as error:
@@ -53,14 +53,14 @@ def _kustomized(folder: Path) -> str:
     if not any((folder / name).is_file() for name in KUSTOMIZATION_FILES):
         raise NothingToRender(f"{folder}: holds no {KUSTOMIZATION_FILES[0]}; {_neighbours(folder / 'any')}")
     finished = subprocess.run(
-        [_kubectl(), "kustomize", str(folder)], capture_output=True, text=True, encoding="utf-8", check=False
+        [kubectl_program(), "kustomize", str(folder)], capture_output=True, text=True, encoding="utf-8", check=False
     )
     if finished.returncode != 0:
         raise KustomizeRefused(f"{folder}: {finished.stderr.strip().removeprefix('error: ')}")
     return finished.stdout
 
 
-def _kubectl() -> str:
+def kubectl_program() -> str:
     """The wheel's program, which stands beside this Python; or else the one on the PATH."""
     beside = Path(sys.executable).parent / "kubectl"
     found = str(beside) if beside.is_file() else shutil.which("kubectl")

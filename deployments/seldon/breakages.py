@@ -13,6 +13,7 @@ from typing import Final
 from deployments.seldon import servers
 from deployments.seldon.defaults import SEPARATE_ENGINE, defaulted, has_separate_engine
 from deployments.seldon.findings import Finding, Place, RefusedBy, go_quoted, written
+from deployments.seldon.graph_rules import NO_ENGINE
 from deployments.seldon.model import Predictor, SeldonDeployment, Unit
 from deployments.seldon.pods import Container
 
@@ -43,8 +44,6 @@ def breakages(deployment: SeldonDeployment) -> Iterator[Finding]:
     for i, predictor in enumerate(spec.predictors):
         yield from _wiped_environments(predictor, ("spec", "predictors", i))
         yield from _unknown_servers(predictor.graph, predictor, ("spec", "predictors", i, "graph"))
-    if not has_separate_engine(deployment):
-        yield from _engines_without_place(deployment)
 
 
 def _annotations_of_pods(deployment: SeldonDeployment) -> Iterator[tuple[Mapping[str, str], Place]]:
@@ -61,7 +60,7 @@ def _numbers(texts: Mapping[str, str], place: Place) -> Iterator[Finding]:
         value = texts.get(key)
         if value is not None and not re.fullmatch(r"[+-]?[0-9]+", value):
             message = f"{go_quoted(value)} is no whole number of {unit}"
-            advice = 'Seldon admits it and then creates nothing; write digits alone, in quotes, such as "5000"'
+            advice = 'Seldon admits it and then fails on it; write digits alone, in quotes, such as "5000"'
             yield _ours((*place, key), message, advice)
 
 
@@ -109,8 +108,12 @@ def _unknown_servers(unit: Unit, predictor: Predictor, place: Place) -> Iterator
         yield from _unknown_servers(child, predictor, (*place, "children", i))
 
 
-def _engines_without_place(deployment: SeldonDeployment) -> Iterator[Finding]:
+def engines_without_place(deployment: SeldonDeployment) -> Iterator[Finding]:
+    if has_separate_engine(deployment):
+        return
     for i, predictor in enumerate(defaulted(deployment).spec.predictors):
+        if predictor.annotations.get(NO_ENGINE, "").lower() == "true":
+            continue  # none is to be placed
         hosts = {unit.endpoint.service_host for unit in predictor.graph.walk() if unit.endpoint is not None}
         if "localhost" not in hosts:
             message = "no graph node runs in the first componentSpec, where Seldon puts its orchestrator"

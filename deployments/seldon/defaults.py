@@ -25,7 +25,11 @@ MAX_NAME_LENGTH: Final = 63
 
 
 def defaulted(deployment: SeldonDeployment) -> SeldonDeployment:
-    """The deployment with the operator's defaults; a defaulted one comes back as it is."""
+    """The deployment, as written, with the operator's defaults.
+
+    Not to be applied twice: a container that the first time made for a server stands elsewhere the second time, and
+    ports go by where a container stands.
+    """
     ports = _Ports()
     predictors = tuple(_predictor(predictor, deployment, ports) for predictor in deployment.spec.predictors)
     metadata = deployment.metadata.model_copy(update={"namespace": deployment.namespace})

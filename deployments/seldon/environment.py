@@ -29,6 +29,7 @@ class ForeignServer(CallersFault):
 def environment(deployment: SeldonDeployment, predictor: Predictor, container: Container) -> dict[str, str]:
     """What the operator adds to the container's own variables, in its order; nothing where it is no graph node's.
 
+    `deployment` is as written; predictor and container are found in it by name, those made by default included.
     A container runs with its own variables and, over them, these. Ports are those of a cluster: unique in a pod.
     Errors: ForeignServer for a prepackaged server under protocol v2, kfserving or tensorflow.
     """

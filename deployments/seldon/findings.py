@@ -46,6 +46,11 @@ class Finding:
         return f"{text}; {self.advice}" if self.advice else text
 
 
+def invalid(path: str, value: str | None, message: str, place: Place, advice: str = "") -> Finding:
+    """A finding in the webhook's words, which show the value; an absent one counts as empty."""
+    return Finding(path, f"Invalid value: {go_quoted(value or '')}: {message}", place, advice)
+
+
 class InvalidDeployment(CallersFault):
     """The document is no SeldonDeployment that would run; `findings` says why, in order."""
 

@@ -179,7 +179,7 @@ def down(state: State = DEFAULT_STATE) -> None:
     ended = client.down(StateFolder(state))
     if ended:
         typer.echo(f"ended what an earlier runtime had left: {', '.join(ended)}")
-    typer.echo("stopped")
+    typer.echo("stopped; nothing of it runs any more")
 
 
 def doctor(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -18,6 +19,7 @@ from deployments.local.state import Record, StateFolder
 
 ANSWER_SECONDS: Final = 10.0
 DOWN_SECONDS: Final = 60.0
+HANGING_SECONDS: Final = 5.0
 
 
 def status(state: StateFolder) -> dict[str, Any]:
@@ -53,23 +55,33 @@ def down(state: StateFolder) -> list[str]:
 
 
 def _stop(state: StateFolder, record: Record) -> None:
+    """Ask at the door; where nobody answers, by signal. The lock is held, so the pid is still the runtime's."""
     try:
         asyncio.run(_ask(record, "POST", "/down"))
         patience_seconds = DOWN_SECONDS
     except DeploymentsError:
-        patience_seconds = 0.0  # it does not answer; waiting will not help
-    deadline = time.monotonic() + patience_seconds
+        _signal(record, signal.SIGTERM)
+        patience_seconds = HANGING_SECONDS
+    if not _ended_within(state, patience_seconds):
+        _signal(record, signal.SIGKILL)
+        if not _ended_within(state, DOWN_SECONDS):
+            raise NotReady(
+                f"the runtime (pid {record.pid}) does not end, not even by SIGKILL; see `ps -p {record.pid}`"
+            )
+
+
+def _ended_within(state: StateFolder, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
     while state.is_held():
-        if time.monotonic() >= deadline:
-            _kill(record)
-            deadline = time.monotonic() + DOWN_SECONDS
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.05)
+    return True
 
 
-def _kill(record: Record) -> None:
-    """The lock is held, so the pid is still that of the runtime which wrote the record."""
+def _signal(record: Record, number: int) -> None:
     try:
-        psutil.Process(record.pid).kill()
+        psutil.Process(record.pid).send_signal(number)
     except psutil.NoSuchProcess:
         return
 

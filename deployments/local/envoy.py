@@ -7,18 +7,21 @@ Ambassador gateway, and are told apart as Seldon's VirtualService tells them.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from deployments.local.plan import Component, Destination, Plan, Ports, Route
 
 type Document = dict[str, Any]
+type ClusterOf = Callable[[Component], str]
 
 ROUTES: Final = "forkcast"
 LARGEST_BODY_BYTES: Final = 16 * 2**20
 """A REST body beyond this is answered 413. gRPC has the wrapper's own limit, 4 MiB, and its RESOURCE_EXHAUSTED."""
+
+LARGEST_NUMBER_OF_CONNECTIONS: Final = 4096
+"""Of clients, and as many to each component: beyond what one machine's clients open, below what it can hold."""
 
 HEALTH_CHECK_SECONDS: Final = 0.5
 CONNECT_SECONDS: Final = 1.0
@@ -31,6 +34,8 @@ _ROUTER = _TYPE + "extensions.filters.http.router.v3.Router"
 _BUFFER = _TYPE + "extensions.filters.http.buffer.v3.Buffer"
 _BUFFER_PER_ROUTE = _TYPE + "extensions.filters.http.buffer.v3.BufferPerRoute"
 _MANAGER = _TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_CONNECTION_LIMIT = _TYPE + "extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+_LIMITS = ("max_connections", "max_pending_requests", "max_requests")
 _PROTOCOL = _TYPE + "extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -52,6 +57,7 @@ def bootstrap(gateway: Gateway) -> Document:
         "admin": {"address": {"pipe": {"path": gateway.admin_socket, "mode": 0o600}}},
         "dynamic_resources": {"cds_config": _watched(gateway.clusters_file)},
         "static_resources": {"listeners": [_listener(gateway)]},
+        "overload_manager": {"resource_monitors": [_connection_limit()]},
     }
 
 
@@ -121,6 +127,11 @@ def _listener(gateway: Gateway) -> Document:
     }
 
 
+def _connection_limit() -> Document:
+    limit = {"@type": _CONNECTION_LIMIT, "max_active_downstream_connections": LARGEST_NUMBER_OF_CONNECTIONS}
+    return {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": limit}
+
+
 def _filter(name: str, typed_config: Document) -> Document:
     return {"name": f"envoy.filters.http.{name}", "typed_config": typed_config}
 
@@ -157,9 +168,7 @@ def _cluster(name: str, port: int, protocol: Document) -> Document:
         ],
         # One host: where it is known to be dead, an answer at once is better than a try.
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
-        "circuit_breakers": {
-            "thresholds": [{"max_connections": 4096, "max_pending_requests": 4096, "max_requests": 4096}]
-        },
+        "circuit_breakers": {"thresholds": [dict.fromkeys(_LIMITS, LARGEST_NUMBER_OF_CONNECTIONS)]},
     }
 
 
@@ -185,7 +194,7 @@ def _grpc_route(route: Route) -> Document:
     }
 
 
-def _action(route: Route, cluster_of: Any, timeout_seconds: float | None) -> Document:
+def _action(route: Route, cluster_of: ClusterOf, timeout_seconds: float | None) -> Document:
     weights = [
         {"name": cluster_of(destination.component), "weight": destination.percent}
         for destination in route.destinations
@@ -201,7 +210,7 @@ def _action(route: Route, cluster_of: Any, timeout_seconds: float | None) -> Doc
     return action
 
 
-def _mirror(shadow: Destination, cluster_of: Any) -> Document:
+def _mirror(shadow: Destination, cluster_of: ClusterOf) -> Document:
     share = {"numerator": shadow.percent, "denominator": "HUNDRED"}
     return {"cluster": cluster_of(shadow.component), "runtime_fraction": {"default_value": share}}
 
@@ -222,14 +231,3 @@ def _header(name: str, value: str) -> Document:
 
 def _duration(seconds: float) -> str:
     return f"{seconds:.3f}s"
-
-
-def percents(document: Document) -> dict[str, int]:
-    """The traffic of each component key, read back from a route document."""
-    (configuration,) = document["resources"]
-    found: dict[str, int] = {}
-    for entry in configuration["virtual_hosts"][0]["routes"]:
-        for cluster in entry.get("route", {}).get("weighted_clusters", {}).get("clusters", []):
-            if cluster["name"].endswith("-rest"):
-                found[re.sub("-rest$", "", cluster["name"])] = cluster["weight"]
-    return found

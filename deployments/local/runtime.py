@@ -30,12 +30,15 @@ from deployments.local.plan import Component, Plan, Ports
 from deployments.local.ports import free_ports
 from deployments.local.settings import Settings
 from deployments.local.state import Record, StateFolder
-from deployments.local.supervised import Supervised
+from deployments.local.supervised import Condition, Supervised
 
 ENVOY: Final = "envoy"
 ENVOY_TIMEOUT_SECONDS: Final = 30.0
 SETTLE_SECONDS: Final = 1.0
 """Envoy's main thread tells its version before each worker thread routes by it; a moment, given generously."""
+
+POD_VARIABLES: Final = ("PREDICTIVE_UNIT_", "PREDICTOR_", "MLSERVER_", "SELDON_")
+"""What a pod knows from its YAML alone; what this shell happens to have of them would differ from a cluster."""
 
 type OnLine = Callable[[str, str], None]
 type Say = Callable[[str], None]
@@ -116,7 +119,7 @@ class Runtime:
         envoy = self._envoy
         return {
             "gateway": self._settings.gateway,
-            "ready": self._plan is not None and envoy is not None and envoy.condition == "ready",
+            "ready": self._is_ready(),
             "overlay": self._overlay,
             "state": str(self._state.path),
             "pid": os.getpid(),
@@ -268,7 +271,8 @@ class Runtime:
 
     def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         ours = mark(self._state.path, self._record.run)
-        return {**os.environ, "PYTHONUNBUFFERED": "1", **variables, **ours}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(POD_VARIABLES)}
+        return {**inherited, "PYTHONUNBUFFERED": "1", **variables, **ours}
 
     def _status_of(self, running: Running, completed: Mapping[str, int]) -> dict[str, Any]:
         component, program = running.component, running.program
@@ -286,6 +290,10 @@ class Runtime:
             "requests": sum(completed.get(cluster, 0) for cluster in _clusters_of([component])),
             "log": str(self._state.logs / f"{component.name}.log"),
         }
+
+    def _is_ready(self) -> bool:
+        programs = [self._envoy, *(running.program for running in self._running.values())]
+        return self._plan is not None and all(program and program.condition == Condition.READY for program in programs)
 
     def _percent_of(self, component: Component) -> int:
         destinations = [destination for route in (self._plan.routes if self._plan else ()) for destination in route.all]

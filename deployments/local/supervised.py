@@ -100,21 +100,30 @@ class Supervised:
         while True:
             began = time.monotonic()
             self.condition = Condition.STARTING
-            self._child = await self._start(self._write)
-            ending = asyncio.create_task(self._child.ended())
-            try:
-                failure = await self._failure(ending)
-            finally:
-                ending.cancel()
+            failure = await self._run_once()
             self.condition = Condition.FAILED
             self.log.write(f"[forkcast] {failure}")
-            await self._child.kill()
             if not self._first_failure.done():
                 self._first_failure.set_result(failure)
             self.restarts = self.restarts.after_run(time.monotonic() - began)
             wait_seconds = self.restarts.wait_seconds()
             self._say(f"{self.name} {failure}; starting it again{f' in {wait_seconds:g} s' if wait_seconds else ''}")
             await asyncio.sleep(wait_seconds)
+
+    async def _run_once(self) -> str:
+        """One run from its start until nothing is left of it; how it failed."""
+        try:
+            self._child = child = await self._start(self._write)
+        except OSError as error:
+            return f"could not be started: {error}"
+        ending = asyncio.create_task(child.ended())
+        try:
+            failure = await self._failure(ending)
+        finally:
+            ending.cancel()
+        await child.kill()
+        self._child = None
+        return failure
 
     def _write(self, line: str) -> None:
         self.log.write(line)

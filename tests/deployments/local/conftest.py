@@ -10,9 +10,14 @@ def forkcast(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def shared_forkcast(tmp_path_factory):
-    """One runtime, 90/10, for the tests that only ask it things."""
+def forkcast_of_module(tmp_path_factory):
     command = Forkcast(tmp_path_factory.mktemp("forkcast"))
-    command.up(overlay(predictor("champion", 90), predictor("challenger", 10)))
     yield command
     command.close()
+
+
+@pytest.fixture(scope="module")
+def shared_forkcast(forkcast_of_module):
+    """One runtime, 90/10, for the tests that only ask it things."""
+    forkcast_of_module.up(overlay(predictor("champion", 90), predictor("challenger", 10)))
+    return forkcast_of_module

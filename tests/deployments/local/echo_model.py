@@ -9,7 +9,7 @@ class EchoModel:
     def __init__(self, delay_seconds=0.0):
         self.delay_seconds = delay_seconds
 
-    def predict(self, X, names, meta=None):
+    def predict(self, X, names, meta=None):  # noqa: ARG002, N803 -- Seldon's words
         time.sleep(self.delay_seconds)
         return X
 

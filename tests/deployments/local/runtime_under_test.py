@@ -16,7 +16,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 
 
-def predictor(name, traffic=None, *, env=(), model_uri=None, parameters=(), shadow=False, model_name="echo_model.EchoModel"):
+def predictor(
+    name, traffic=None, *, env=(), model_uri=None, parameters=(), shadow=False, model_name="echo_model.EchoModel"
+):
     graph = {"name": "echo", "type": "MODEL", "parameters": list(parameters)}
     if model_uri:
         graph["modelUri"] = model_uri
@@ -71,9 +73,7 @@ class Forkcast:
         return name
 
     def __call__(self, *arguments, code=0):
-        done = subprocess.run(
-            self._command(*arguments), cwd=self.folder, env=self._environ(), capture_output=True, text=True, timeout=120
-        )
+        done = self._run(*arguments)
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
@@ -104,6 +104,14 @@ class Forkcast:
     def status_of(self, predictor_name):
         return next(each for each in self.status()["predictors"] if each["predictor"] == predictor_name)
 
+    def envoy_statistics(self, predictor_name):
+        """What Envoy counts of a predictor's gRPC cluster."""
+        record = json.loads((self.state / "runtime.json").read_text())
+        address = f"http://envoy/stats?filter=xgboost-{predictor_name}.*-grpc"
+        socket_path = f"{record['sockets']}/envoy-admin.sock"
+        command = ["curl", "--silent", "--unix-socket", socket_path, address]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
     def processes(self):
         return processes_of(self.state)
 
@@ -120,8 +128,14 @@ class Forkcast:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 process.wait(30)
-        subprocess.run(self._command("down"), cwd=self.folder, env=self._environ(), capture_output=True, timeout=90)
+        self._run("down")
         assert self.processes() == []
+
+    def _run(self, *arguments):
+        command, environ = self._command(*arguments), self._environ()
+        return subprocess.run(
+            command, check=False, cwd=self.folder, env=environ, capture_output=True, text=True, timeout=120
+        )
 
     def _command(self, *arguments):
         return [sys.executable, "-m", "deployments.cli.main", *arguments]

@@ -2,13 +2,12 @@
 
 import subprocess
 
+import numpy as np
 import psutil
 import pytest
 import requests
-from seldon_core.seldon_client import SeldonClient
-
-import numpy as np
 from runtime_under_test import overlay, predictor
+from seldon_core.seldon_client import SeldonClient
 from steady_load import BODY, ask_many
 
 pytestmark = [pytest.mark.component, pytest.mark.filterwarnings("ignore::DeprecationWarning")]

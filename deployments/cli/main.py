@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from deployments.cli import data
 from deployments.errors import DeploymentsError
 from model_server.errors import ModelServerError
 from traffic_sim.errors import TrafficSimError
@@ -19,6 +20,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def _verbs() -> None:
+    # Its presence alone makes every command a verb; Typer would run a lone one without its name.
+    pass
+
+
+data.register(app)
 
 
 def main() -> None:

@@ -79,7 +79,7 @@ def data(
     seconds = time.perf_counter() - started
     for name, rows, what in (
         (TRAIN_FILE, train, f"{installs[train].mean():.2%} install"),
-        (TEST_FILE, test, "later than all of those; labels kept back"),
+        (TEST_FILE, test, "from then on; labels kept back"),
         (TRUTH_FILE, test, f"{installs[test].mean():.2%} install, {scored.probability[test].mean():.2%} expected"),
     ):
         typer.echo(f"{out / name}: {len(installs[rows]):,} rows, {what}")

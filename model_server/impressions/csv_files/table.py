@@ -46,7 +46,7 @@ class CsvTable:
         if not set(names) & set(known):
             hint = f"line 1 names none of the columns; expected is a header with {SEPARATOR.join(known)}"
             raise InvalidFile(path, [Problem(hint)])
-        if not data[end_of_header:].strip():
+        if end_of_header == len(data) or data[end_of_header:].isspace():
             raise InvalidFile(path, [*self.problems, Problem("no rows after the header")])
         self._ragged: list[Any] = []
         table = self._parse(pa.py_buffer(data).slice(end_of_header), names, categories)
@@ -127,7 +127,7 @@ def _bytes(path: Path) -> bytes:
         raise InvalidFile(path, [Problem("no such file")]) from error
     except OSError as error:
         raise InvalidFile(path, [Problem(f"cannot be read: {error.strerror}")]) from error
-    if not data.strip():
+    if not data or data.isspace():
         raise InvalidFile(path, [Problem("the file is empty")])
     return data
 

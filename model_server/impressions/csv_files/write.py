@@ -64,9 +64,10 @@ def _slices(n: int) -> Iterator[slice]:
 def _cells(values: Any, kind: Kind) -> Any:
     """A column as text; null where missing."""
     if isinstance(values, Categories):
-        used = np.unique(values.codes)  # a part needs few of the levels
-        texts = pa.array([None if code < 0 else _quoted(values.levels[code]) for code in used.tolist()], pa.string())
-        return texts.take(pa.array(np.searchsorted(used, values.codes)))
+        slots = values.codes + 1  # missing is slot 0
+        occurs = np.bincount(slots, minlength=len(values.levels) + 1) > 0  # a part needs few of the levels
+        texts = [_quoted(values.levels[slot - 1]) if slot else None for slot in np.flatnonzero(occurs).tolist()]
+        return pa.array(texts, pa.string()).take(pa.array((np.cumsum(occurs) - 1)[slots]))
     if kind is Kind.TIME:
         missing = values == MISSING_TIME
         characters = format_canonical(np.where(missing, 0, values))

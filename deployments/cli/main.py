@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from deployments.cli import demo, local, models, parity, simulate
+from deployments.cli import data, demo, local, models, parity, simulate
 from deployments.errors import DeploymentsError
 from model_server.errors import ModelServerError
 from traffic_sim.errors import TrafficSimError
@@ -22,6 +22,15 @@ app = typer.Typer(
 )
 for verbs in (demo, local, models, parity, simulate):
     verbs.register(app)
+
+
+@app.callback()
+def _verbs() -> None:
+    # Its presence alone makes every command a verb; Typer would run a lone one without its name.
+    pass
+
+
+data.register(app)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from model_server.errors import CallersFault
 
@@ -41,3 +41,9 @@ class InvalidImpressions(CallersFault):
         more = len(findings) - MAX_FINDINGS_SHOWN
         super().__init__(f"{shown}; and {more} more findings" if more > 0 else shown)
         self.findings = tuple(findings)
+
+
+def shown(value: Any) -> str:
+    """A value as it stands in the input, cut short."""
+    text = "null" if value is None else f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

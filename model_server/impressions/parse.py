@@ -7,7 +7,6 @@ an absent key or column is an error, since it is more often a slip than a statem
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -27,7 +26,8 @@ from model_server.impressions.contract import (
     Column,
     Kind,
 )
-from model_server.impressions.findings import Finding, InvalidImpressions
+from model_server.impressions.findings import Finding, InvalidImpressions, shown
+from model_server.impressions.names import name_findings, unknown_column
 from model_server.impressions.times import ACCEPTED, format_times, parse_times
 
 _ABSENT: Final = object()
@@ -48,7 +48,7 @@ def from_table(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> Impressio
         raise InvalidImpressions(findings)
     for i, row in enumerate(rows):
         if not isinstance(row, Sequence) or isinstance(row, str):
-            findings.append(Finding(f"a row is a list of {len(names)} cells, not {_shown(row)}", row=i))
+            findings.append(Finding(f"a row is a list of {len(names)} cells, not {shown(row)}", row=i))
         elif len(row) != len(names):
             findings.append(Finding(f"{len(row)} cells for {len(names)} names", row=i))
     if findings:
@@ -67,9 +67,9 @@ def from_records(records: Sequence[Mapping[str, Any]]) -> Impressions:
         raise InvalidImpressions(findings)
     for i, record in enumerate(records):
         if not isinstance(record, Mapping):
-            findings.append(Finding(f"a record is an object with the keys {', '.join(NAMES)}, not {_shown(record)}", i))
+            findings.append(Finding(f"a record is an object with the keys {', '.join(NAMES)}, not {shown(record)}", i))
         else:
-            findings.extend(Finding(_unknown(key), i, str(key)) for key in record if key not in BY_NAME)
+            findings.extend(Finding(unknown_column(key, NAMES), i, str(key)) for key in record if key not in BY_NAME)
     if findings:
         raise InvalidImpressions(findings)
     return _checked({name: [record.get(name, _ABSENT) for record in records] for name in NAMES})
@@ -94,20 +94,12 @@ def to_rows(impressions: Impressions) -> list[list[Any]]:
 def _name_findings(names: Sequence[str]) -> list[Finding]:
     if not names:
         return [Finding(f"data.names is missing; it names the columns, in any order: {', '.join(NAMES)}")]
-    findings = [Finding(_unknown(name), column=str(name)) for name in names if name not in BY_NAME]
-    findings += [Finding("missing from the names", column=name) for name in NAMES if name not in names]
-    findings += [Finding("named more than once", column=name) for name in NAMES if list(names).count(name) > 1]
-    return findings
-
-
-def _unknown(name: object) -> str:
-    near = difflib.get_close_matches(str(name), NAMES, n=1)
-    return f"no such column; did you mean {near[0]}?" if near else f"no such column; the columns are {', '.join(NAMES)}"
+    return name_findings(names, NAMES, place="names")
 
 
 def _size_findings(rows: Sequence[Any]) -> list[Finding]:
     if not isinstance(rows, Sequence) or isinstance(rows, str):
-        return [Finding(f"a list of rows is expected, not {_shown(rows)}")]
+        return [Finding(f"a list of rows is expected, not {shown(rows)}")]
     if len(rows) == 0:
         return [Finding("no rows; a request holds 1 to 10,000")]
     if len(rows) > MAX_ROWS:
@@ -168,13 +160,13 @@ def _number_problem(value: Any, largest: int) -> str | None:
     if value is None:
         return f"null; {accepted}"
     if isinstance(value, str):
-        return f"the text {_shown(value)}; {accepted}, without quotes"
+        return f"the text {shown(value)}; {accepted}, without quotes"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"{_shown(value)}; {accepted}"
+        return f"{shown(value)}; {accepted}"
     if isinstance(value, float) and not (math.isfinite(value) and value.is_integer()):
         return f"{value}; {accepted}"
     if not 0 <= value <= largest:
-        return f"{_shown(int(value))}; {accepted}"
+        return f"{shown(int(value))}; {accepted}"
     return None
 
 
@@ -189,7 +181,7 @@ def _times(cells: dict[str, list[Any]], findings: list[Finding]) -> dict[str, ND
             seconds[place] = MISSING_TIME
         else:
             hint = "; null if the user never started an ad" if column.nullable else ""
-            findings.append(Finding(f"{_shown(values[place])}; {ACCEPTED} is expected{hint}", row, column.name))
+            findings.append(Finding(f"{shown(values[place])}; {ACCEPTED} is expected{hint}", row, column.name))
     return {column.attribute: seconds[i * n : (i + 1) * n] for i, column in enumerate(_TIMES)}
 
 
@@ -202,7 +194,7 @@ def _categories(values: list[Any], column: Column, findings: list[Finding]) -> C
             if _number_problem(value, MAX_IDENTIFIER) is None:
                 values[row] = str(int(value))
             else:
-                findings.append(Finding(f"{_shown(value)}; text, a whole number or null is expected", row, column.name))
+                findings.append(Finding(f"{shown(value)}; text, a whole number or null is expected", row, column.name))
                 values[row] = None
     categories = Categories.from_values(values)
     too_long = [i for i, level in enumerate(categories.levels) if len(level) > MAX_TEXT_LENGTH]
@@ -213,9 +205,3 @@ def _categories(values: list[Any], column: Column, findings: list[Finding]) -> C
                 Finding(f"text of {length} characters; at most {MAX_TEXT_LENGTH} are accepted", row, column.name)
             )
     return categories
-
-
-def _shown(value: Any) -> str:
-    """A value as it stands in the input, cut short."""
-    text = "null" if value is None else f'"{value}"' if isinstance(value, str) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

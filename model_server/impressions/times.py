@@ -7,13 +7,14 @@ Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 SECONDS_PER_DAY: Final = 86_400
 _CANONICAL: Final = "0000-00-00T00:00:00Z"
+CANONICAL_LENGTH: Final = len(_CANONICAL)
 _DIGITS: Final = [i for i, character in enumerate(_CANONICAL) if character == "0"]
 _MARKS: Final = [i for i, character in enumerate(_CANONICAL) if character != "0"]
 _DAYS_IN_MONTH: Final = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
@@ -60,20 +61,30 @@ def parse_times(texts: list[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]
     """
     n = len(texts)
     lengths = np.fromiter(map(len, texts), dtype=np.int64, count=n)
-    characters = np.array(texts, dtype=f"<U{len(_CANONICAL)}").view(np.uint32).reshape(n, len(_CANONICAL))
-    digits = characters[:, _DIGITS].astype(np.int64) - ord("0")
-    canonical = (
-        (lengths == len(_CANONICAL))
-        & (characters[:, _MARKS] == [ord(_CANONICAL[i]) for i in _MARKS]).all(axis=1)
-        & ((digits >= 0) & (digits <= 9)).all(axis=1)
-    )
-    seconds, valid = _seconds(digits)
+    characters = np.array(texts, dtype=f"<U{CANONICAL_LENGTH}").view(np.uint32).reshape(n, CANONICAL_LENGTH)
+    seconds, valid, canonical = parse_canonical(characters)
+    canonical &= lengths == CANONICAL_LENGTH
     valid &= canonical
     for row in np.flatnonzero(~canonical):
         parsed = _parse_one(texts[row])
         if parsed is not None:
             seconds[row], valid[row] = parsed, True
     return seconds, valid
+
+
+def parse_canonical(
+    characters: NDArray[Any],
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Seconds since 1970 UTC, which are times, and which have the form of one (`2019-02-30T00:00:00Z` has it).
+
+    Shapes: characters unsigned int[n, CANONICAL_LENGTH], code points or ASCII bytes.
+    """
+    digits = characters[:, _DIGITS].astype(np.int64) - ord("0")
+    canonical = (characters[:, _MARKS] == [ord(_CANONICAL[i]) for i in _MARKS]).all(axis=1) & (
+        (digits >= 0) & (digits <= 9)
+    ).all(axis=1)
+    seconds, valid = _seconds(digits)
+    return seconds, valid & canonical, canonical
 
 
 def _seconds(digits: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -109,4 +120,18 @@ def _parse_one(text: str) -> int | None:
 
 def format_times(seconds: NDArray[np.int64]) -> list[str]:
     """The canonical text of each time; seconds must not hold MISSING_TIME."""
-    return [f"{text}Z" for text in np.datetime_as_string(seconds.astype("datetime64[s]"), unit="s").tolist()]
+    return [text.decode() for text in format_canonical(seconds).view(f"S{CANONICAL_LENGTH}").ravel().tolist()]
+
+
+def format_canonical(seconds: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """The canonical text of each time in ASCII; uint8[n, CANONICAL_LENGTH]."""
+    year, month, day = civil_from_days(seconds // SECONDS_PER_DAY)
+    second_of_day = seconds % SECONDS_PER_DAY
+    parts = np.stack(
+        [year // 100, year % 100, month, day, second_of_day // 3600, second_of_day // 60 % 60, second_of_day % 60],
+        axis=1,
+    )
+    characters = np.tile(np.frombuffer(_CANONICAL.encode(), dtype=np.uint8), (len(seconds), 1))
+    characters[:, _DIGITS[0::2]] += (parts // 10).astype(np.uint8)
+    characters[:, _DIGITS[1::2]] += (parts % 10).astype(np.uint8)
+    return characters

@@ -69,7 +69,8 @@ def draw_campaigns(rng: np.random.Generator, appeal_sd: float) -> Campaigns:
     is_late = (rank >= 40) & (rng.random(N_CAMPAIGNS) < LATE_SHARE)
     # 24 hexadecimal digits, as the ids of a document store; the prefix numbers them apart.
     prefixes = rng.choice(16**8, N_CAMPAIGNS, replace=False)
-    ids = tuple(f"{prefix:08x}{tail:016x}" for prefix, tail in zip(prefixes, rng.integers(2**63, size=N_CAMPAIGNS)))
+    tails = rng.integers(2**63, size=N_CAMPAIGNS)
+    ids = tuple(f"{prefix:08x}{tail:016x}" for prefix, tail in zip(prefixes, tails, strict=True))
     return Campaigns(
         ids=ids,
         platform=_balanced(np.arange(2), N_CAMPAIGNS, rng),
@@ -93,4 +94,5 @@ def draw_games(rng: np.random.Generator, openness_sd: float) -> Games:
 
 def _balanced(values: NDArray[Any], n: int, rng: np.random.Generator) -> NDArray[Any]:
     """Draws n values, each of `values` once in every run of as many: no trait owns the head of a Zipf distribution."""
-    return np.concatenate([rng.permutation(values) for _ in range(-(-n // len(values)))])[:n]
+    runs = [rng.permutation(values) for _ in range(-(-n // len(values)))]
+    return np.asarray(np.concatenate(runs)[:n])

@@ -25,7 +25,7 @@ CONNECTION_UNKNOWN: Final = 0.03
 """Share of devices that do not tell how they are connected."""
 PRICE_TILT: Final = (0.4, 0.0, -0.5)
 """How much likelier than overall a device is for each price tier up, in log-odds by country tier."""
-_CALIBRATION_ROWS: Final = 100_000
+_CALIBRATION_ROWS: Final = 50_000
 """Impressions over which the intercept is set; the rate of the population is then within 2 % of the target."""
 _FIRST_ID_OF_MOMENTS: Final = 2**40
 """Ids of `moments` lie above, far from those of any file; below 2^53, where float64 is still exact."""

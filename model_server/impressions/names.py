@@ -1,0 +1,24 @@
+"""Which columns are named, and which should be. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from model_server.impressions.findings import Finding
+
+
+def name_findings(
+    names: Sequence[str], required: Sequence[str], optional: Sequence[str] = (), *, place: str
+) -> list[Finding]:
+    """What is wrong with the names of columns, in any order. `place` says where they stand: "names", "header"."""
+    known = (*required, *optional)
+    findings = [Finding(unknown_column(name, known), column=str(name)) for name in names if name not in known]
+    findings += [Finding(f"missing from the {place}", column=name) for name in required if name not in names]
+    findings += [Finding("named more than once", column=name) for name in known if list(names).count(name) > 1]
+    return findings
+
+
+def unknown_column(name: object, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(str(name), known, n=1)
+    return f"no such column; did you mean {near[0]}?" if near else f"no such column; the columns are {', '.join(known)}"

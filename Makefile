@@ -29,3 +29,42 @@ setup: .venv/.installed ## the environment in .venv
 lock: | $(if $(findstring .tools,$(UV)),.tools/uv/bin/uv) ## pin every dependency anew (requirements*.lock)
 	$(UV) pip compile --python-version 3.12 --group development --generate-hashes --no-header --no-emit-index-url --quiet --upgrade --output-file requirements.lock
 	$(UV) pip compile --python-version 3.12 --group serving --generate-hashes --no-header --no-emit-index-url --quiet --upgrade --output-file requirements-serving.lock
+
+.PHONY: demo
+demo: setup ## train two models, start an A/B deployment, send 5,000 records/s, show what came back
+	@$(FORKCAST) demo
+
+.PHONY: test
+test: setup ## every test that needs no cluster
+	$(BIN)/python -m pytest -m "not cluster"
+
+.PHONY: cluster-test
+cluster-test: setup ## the tests that need a throw-away cluster (FORKCAST_TEST_KUBECONFIG)
+	$(BIN)/python -m pytest -m cluster
+
+.PHONY: format
+format: setup ## format the code, mend what can be mended
+	$(BIN)/ruff format --quiet .
+	$(BIN)/ruff check --quiet --fix .
+
+.PHONY: check
+check: setup ## formatting, lint, types, import contracts, fresh generated files
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	@$(MAKE) --no-print-directory generate
+	@git diff --exit-code --stat -- model_server/contract.json || { echo "generated files were stale; commit them"; exit 1; }
+
+.PHONY: generate
+generate: setup ## write the generated files that are committed
+	@$(FORKCAST) contract --out model_server/contract.json
+
+.PHONY: bench
+bench: setup ## rows per second of data, features and requests, side by side
+	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
+
+.PHONY: clean
+clean: ## stop what `forkcast up` left running, and remove what make made
+	@if [ -x $(FORKCAST) ] && [ -d .forkcast ]; then $(FORKCAST) down || true; fi
+	rm -rf .venv .tools .forkcast data models reports build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis test_predictions.csv

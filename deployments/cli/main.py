@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from deployments.cli import simulate
+from deployments.cli import demo, local, models, parity, simulate
 from deployments.errors import DeploymentsError
 from model_server.errors import ModelServerError
 from traffic_sim.errors import TrafficSimError
@@ -20,7 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-simulate.register(app)
+for verbs in (demo, local, models, parity, simulate):
+    verbs.register(app)
 
 
 def main() -> None:

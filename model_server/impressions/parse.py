@@ -31,6 +31,10 @@ from model_server.impressions.findings import Finding, InvalidImpressions
 from model_server.impressions.times import ACCEPTED, format_times, parse_times
 
 _ABSENT: Final = object()
+_NUMBERS: Final = tuple(column for column in COLUMNS if column.kind in {Kind.IDENTIFIER, Kind.COUNT})
+_LARGEST: Final = np.array([[MAX_IDENTIFIER if column.kind is Kind.IDENTIFIER else MAX_COUNT] for column in _NUMBERS])
+_TIMES: Final = tuple(column for column in COLUMNS if column.kind is Kind.TIME)
+_CATEGORIES: Final = tuple(column for column in COLUMNS if column.kind is Kind.CATEGORY)
 _HARMLESS: Final = {Kind.IDENTIFIER: 0, Kind.TIME: "2000-01-01T00:00:00Z", Kind.CATEGORY: None, Kind.COUNT: 0}
 
 
@@ -114,45 +118,49 @@ def _size_findings(rows: Sequence[Any]) -> list[Finding]:
 def _checked(cells: dict[str, list[Any]]) -> Impressions:
     """The one place where cells of any origin become columns."""
     findings: list[Finding] = []
-    columns: dict[str, Any] = {}
-    for column in COLUMNS:
-        values = cells[column.name]
-        absent = [i for i, value in enumerate(values) if value is _ABSENT]
-        if absent:
-            hint = "the key is absent" + ("; send null if there is no value" if column.nullable else "")
-            findings.extend(Finding(hint, row, column.name) for row in absent)
-            # The other rows of the column are still looked at: all findings are told at once.
-            values = [_HARMLESS[column.kind] if value is _ABSENT else value for value in values]
-        match column.kind:
-            case Kind.CATEGORY:
-                columns[column.attribute] = _categories(values, column, findings)
-            case Kind.TIME:
-                columns[column.attribute] = _times(values, column, findings)
-            case Kind.COUNT:
-                columns[column.attribute] = _whole_numbers(values, column, MAX_COUNT, findings)
-            case Kind.IDENTIFIER:
-                columns[column.attribute] = _whole_numbers(values, column, MAX_IDENTIFIER, findings)
+    present = {column.name: _present(cells[column.name], column, findings) for column in COLUMNS}
+    columns: dict[str, Any] = {
+        **_whole_numbers(present, findings),
+        **_times(present, findings),
+        **{column.attribute: _categories(present[column.name], column, findings) for column in _CATEGORIES},
+    }
     if findings:
-        raise InvalidImpressions(findings)
+        raise InvalidImpressions(sorted(findings, key=_by_column_and_row))
     return Impressions(**columns)
 
 
-def _whole_numbers(
-    values: list[Any], column: Column, largest: int, findings: list[Finding]
-) -> NDArray[np.int64] | None:
-    if set(map(type, values)) <= {int, float}:
+def _present(values: list[Any], column: Column, findings: list[Finding]) -> list[Any]:
+    """The values, harmless ones where there are none: the other rows are still looked at, to tell all at once."""
+    if _ABSENT not in values:
+        return values
+    hint = "the key is absent" + ("; send null if there is no value" if column.nullable else "")
+    findings.extend(Finding(hint, row, column.name) for row, value in enumerate(values) if value is _ABSENT)
+    return [_HARMLESS[column.kind] if value is _ABSENT else value for value in values]
+
+
+def _by_column_and_row(finding: Finding) -> tuple[int, int]:
+    return NAMES.index(finding.column or NAMES[0]), finding.row or 0
+
+
+def _whole_numbers(cells: dict[str, list[Any]], findings: list[Finding]) -> dict[str, NDArray[np.int64]]:
+    """All columns of whole numbers, by attribute; checked together, since a request has few rows and many columns."""
+    table = [cells[column.name] for column in _NUMBERS]
+    if all(set(map(type, values)) <= {int, float} for values in table):
         try:
-            numbers = np.array(values, dtype=np.float64)
+            numbers = np.array(table, dtype=np.float64)
         except OverflowError:  # an int beyond float64; told below, by row
             pass
         else:
-            if ((numbers >= 0) & (numbers <= largest) & (numbers == np.floor(numbers))).all():
-                return numbers.astype(np.int64)
-    for row, value in enumerate(values):
-        problem = _number_problem(value, largest)
-        if problem:
-            findings.append(Finding(problem, row, column.name))
-    return None
+            if ((numbers >= 0) & (numbers <= _LARGEST) & (numbers == np.floor(numbers))).all():
+                whole = numbers.astype(np.int64)
+                return {column.attribute: values for column, values in zip(_NUMBERS, whole, strict=True)}
+    findings.extend(
+        Finding(problem, row, column.name)
+        for column, values, (largest,) in zip(_NUMBERS, table, _LARGEST.tolist(), strict=True)
+        for row, value in enumerate(values)
+        if (problem := _number_problem(value, largest))
+    )
+    return {}
 
 
 def _number_problem(value: Any, largest: int) -> str | None:
@@ -170,17 +178,19 @@ def _number_problem(value: Any, largest: int) -> str | None:
     return None
 
 
-def _times(values: list[Any], column: Column, findings: list[Finding]) -> NDArray[np.int64]:
-    is_text = [isinstance(value, str) for value in values]
-    seconds, valid = parse_times([value if text else "" for value, text in zip(values, is_text, strict=True)])
-    if not valid.all():
-        null_hint = "; null if the user never started an ad" if column.nullable else ""
-        for row in np.flatnonzero(~valid).tolist():
-            if values[row] is None and column.nullable:
-                seconds[row] = MISSING_TIME
-            else:
-                findings.append(Finding(f"{_shown(values[row])}; {ACCEPTED} is expected{null_hint}", row, column.name))
-    return seconds
+def _times(cells: dict[str, list[Any]], findings: list[Finding]) -> dict[str, NDArray[np.int64]]:
+    """All columns of times, by attribute; read together, as the numbers are."""
+    values = [value for column in _TIMES for value in cells[column.name]]
+    seconds, valid = parse_times([value if isinstance(value, str) else "" for value in values])
+    n = len(values) // len(_TIMES)
+    for place in np.flatnonzero(~valid).tolist():
+        column, row = _TIMES[place // n], place % n
+        if values[place] is None and column.nullable:
+            seconds[place] = MISSING_TIME
+        else:
+            hint = "; null if the user never started an ad" if column.nullable else ""
+            findings.append(Finding(f"{_shown(values[place])}; {ACCEPTED} is expected{hint}", row, column.name))
+    return {column.attribute: seconds[i * n : (i + 1) * n] for i, column in enumerate(_TIMES)}
 
 
 def _categories(values: list[Any], column: Column, findings: list[Finding]) -> Categories:

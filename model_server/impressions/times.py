@@ -96,7 +96,7 @@ def _seconds(digits: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.b
 
 
 def _parse_one(text: str) -> int | None:
-    if len(text) < len("0000-00-00T00:00"):  # a bare date is no moment
+    if len(text) < len("0000-00-00T00:00") or not text.isprintable():  # a bare date is no moment
         return None
     try:
         moment = datetime.fromisoformat(text)

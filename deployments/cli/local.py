@@ -1,0 +1,242 @@
+"""`forkcast up`, `apply`, `status`, `logs`, `down` and `doctor`: an overlay on this machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from deployments.local.state import StateFolder
+
+Overlay = Annotated[
+    Path,
+    typer.Argument(
+        help="A Kustomize folder, such as kustomize/overlays/ab-test, or a YAML file of SeldonDeployments.",
+        show_default=False,
+    ),
+]
+State = Annotated[
+    Path,
+    typer.Option("--state", metavar="DIR", help="The folder that holds a runtime's state and logs; one runtime each."),
+]
+DEFAULT_STATE = Path(".forkcast")
+
+
+def register(app: typer.Typer) -> None:
+    for command in (up, apply, status, logs, down, doctor):
+        app.command()(command)
+
+
+def up(
+    overlay: Overlay,
+    *,
+    port: Annotated[int, typer.Option(help="The gateway's port, REST and gRPC.", min=1, max=65535)] = 8003,
+    host: Annotated[
+        str,
+        typer.Option(help="The gateway's address. Anything but loopback opens it to the network, without credentials."),
+    ] = "127.0.0.1",
+    volumes: Annotated[
+        Path, typer.Option(metavar="DIR", help="Holds the claims of pvc:// addresses: pvc://models/x is DIR/models/x.")
+    ] = Path(),
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once all is ready; stop with `down`.")] = False,
+    start_timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long a component may take to load its model.", min=1)
+    ] = 120.0,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Run an overlay here: each predictor in Seldon's own wrapper, behind a real Envoy.
+
+    In the foreground, with the logs of all programs, until Ctrl-C; or with --detach.
+
+    Example: forkcast up kustomize/overlays/ab-test --detach
+    """
+    from rich.console import Console
+
+    from deployments.local.settings import Settings
+    from deployments.local.state import StateFolder
+
+    settings = Settings(host=host, port=port, volumes=volumes, start_timeout_seconds=start_timeout)
+    if detach:
+        _detach(sys.argv[1:], StateFolder(state))
+        return
+    from deployments.local.serve import serve
+    from deployments.local.terminal import Terminal
+
+    text, source = _rendered(overlay)
+    terminal = Terminal(Console(highlight=False))
+    serve(
+        text,
+        source,
+        str(overlay),
+        settings=settings,
+        state=StateFolder(state),
+        on_line=terminal.line,
+        say=terminal.say,
+        on_ready=lambda found: terminal.say(_welcome(found)),
+    )
+
+
+def apply(overlay: Overlay, state: State = DEFAULT_STATE) -> None:
+    """Move what runs here to another overlay, without a failed request.
+
+    New predictors are up and healthy before they get traffic, old ones answer their last request before they stop;
+    a predictor whose traffic alone changed is not restarted.
+
+    Example: forkcast apply kustomize/overlays/ab-test
+    """
+    from rich.console import Console
+
+    from deployments.local import client
+    from deployments.local.state import StateFolder
+
+    folder = StateFolder(state)
+    folder.running()
+    text, source = _rendered(overlay)
+    console = Console(highlight=False)
+    with console.status("applying"):
+        client.apply(folder, str(overlay), text, source, console.print)
+    console.print(f"[green]{overlay} is served[/]")
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="The same as data.")] = False, state: State = DEFAULT_STATE
+) -> None:
+    """What runs here: traffic, health, process, ports, model and requests so far of each predictor.
+
+    Example: forkcast status --json | jq '.predictors[].requests'
+    """
+    from rich.console import Console
+
+    from deployments.local import client
+    from deployments.local.state import StateFolder
+    from deployments.local.terminal import table
+
+    found = client.status(StateFolder(state))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    console = Console(highlight=False)
+    envoy = found["envoy"]
+    console.print(f"gateway [bold]{found['gateway']}[/], {envoy['condition']} (Envoy, pid {envoy['pid']})")
+    console.print(f"overlay {found['overlay'] or '(starting)'}, up for {found['up_seconds']:.0f} s, pid {found['pid']}")
+    console.print(table(found))
+
+
+def logs(
+    component: Annotated[
+        str | None, typer.Argument(help="A predictor, or `envoy`; all of them when left out.", show_default=False)
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines of the past.", min=0)] = 50,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """What the programs wrote, also those that have ended.
+
+    Example: forkcast logs challenger --follow
+    """
+    from rich.console import Console
+
+    from deployments.local.logs import files_of, last_lines
+    from deployments.local.logs import follow as lines_of
+    from deployments.local.state import StateFolder
+    from deployments.local.terminal import Terminal
+
+    terminal = Terminal(Console(highlight=False))
+    files = files_of(StateFolder(state).logs, component)
+    for name, file in files.items():
+        for line in last_lines(file, lines):
+            terminal.line(name, line)
+    if not follow:
+        return
+
+    def show(name: str, file: Path) -> None:
+        for line in lines_of(file):
+            terminal.line(name, line)
+
+    threads = [threading.Thread(target=show, args=item, daemon=True) for item in files.items()]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        return
+
+
+def down(state: State = DEFAULT_STATE) -> None:
+    """Stop what runs here; after a crash, end what it left behind.
+
+    Example: forkcast down
+    """
+    from deployments.local import client
+    from deployments.local.state import StateFolder
+
+    ended = client.down(StateFolder(state))
+    if ended:
+        typer.echo(f"ended what an earlier runtime had left: {', '.join(ended)}")
+    typer.echo("stopped; nothing of it runs any more")
+
+
+def doctor(
+    port: Annotated[int, typer.Option(help="The port that the gateway would take.", min=1, max=65535)] = 8003,
+    overlay: Annotated[
+        Path | None, typer.Option(help="Look also whether the models of this overlay are there.", show_default=False)
+    ] = None,
+    volumes: Annotated[Path, typer.Option(metavar="DIR", help="As for `up`.")] = Path(),
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Look whether `up` would work on this machine, and what to do where it would not.
+
+    Example: forkcast doctor --overlay kustomize/overlays/ab-test
+    """
+    from rich.console import Console
+
+    from deployments.local.doctor import examine
+    from deployments.local.state import StateFolder
+
+    console = Console(highlight=False)
+    findings = examine(StateFolder(state), port, volumes, None if overlay is None else lambda: _rendered(overlay))
+    for finding in findings:
+        mark = "[green]ok   [/]" if finding.is_well else "[red]wrong[/]"
+        console.print(f"{mark} {finding.what}" + (f"\n      -> {finding.remedy}" if finding.remedy else ""))
+    if not all(finding.is_well for finding in findings):
+        raise typer.Exit(1)
+
+
+def _rendered(overlay: Path) -> tuple[str, str]:
+    from deployments.render import render
+
+    rendered = render(overlay)
+    return rendered.text, rendered.source
+
+
+def _detach(arguments: list[str], state: StateFolder) -> None:
+    from rich.console import Console
+
+    from deployments.local.detached import start_detached
+
+    console = Console(highlight=False)
+    attached = [argument for argument in arguments if argument not in {"--detach", "-d"}]
+    command = [sys.executable, "-m", "deployments.cli.main", *attached]
+    with console.status("starting"):
+        found = start_detached(command, state, console.print)
+    console.print(_welcome(found))
+
+
+def _welcome(found: dict[str, Any]) -> str:
+    deployment = found["deployments"][0]
+    name, namespace = deployment["name"], deployment["namespace"]
+    address = f"http://{found['gateway']}{deployment['path']}/api/v1.0"
+    client = f'SeldonClient(deployment_name="{name}", namespace="{namespace}", gateway_endpoint="{found["gateway"]}")'
+    return f"""ready: {address}/predictions
+
+  curl -s {address}/metadata
+  {client}
+
+  forkcast status     what runs, and how many requests each predictor has answered
+  forkcast down       stop it"""

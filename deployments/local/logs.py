@@ -1,0 +1,82 @@
+"""The log files of a runtime: a line goes in as a program writes it, and can be read while it grows."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Final
+
+from deployments.local.errors import UnknownComponent
+
+LARGEST_FILE_BYTES: Final = 20 * 2**20
+"""At this size a file is set aside as `<name>.log.1`; so a log takes twice as much at most."""
+
+
+class LogFile:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = _open(path)
+
+    def write(self, line: str) -> None:
+        if self._file.tell() > LARGEST_FILE_BYTES:
+            self._file.close()
+            os.replace(self.path, f"{self.path}.1")  # noqa: PTH105
+            self._file = _open(self.path)
+        self._file.write(f"{line}\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def last_lines(self, count: int) -> list[str]:
+        return last_lines(self.path, count)
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """The end of a log; nothing where there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 400 * count))
+            return file.read().decode(errors="replace").splitlines()[-count:]
+    except FileNotFoundError:
+        return []
+
+
+def follow(path: Path, pause_seconds: float = 0.2) -> Iterator[str]:
+    """Every line that is written from now on, also after the file was set aside. Ends only with its consumer."""
+    file = path.open(errors="replace")
+    file.seek(0, os.SEEK_END)
+    unfinished = ""
+    while True:
+        unfinished += file.read()
+        *lines, unfinished = unfinished.split("\n")
+        yield from lines
+        if not lines:
+            if path.exists() and path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+                file.close()
+                file = path.open(errors="replace")
+                continue
+            time.sleep(pause_seconds)
+
+
+def _open(path: Path) -> TextIOWrapper:
+    return path.open("a", encoding="utf-8", errors="replace")
+
+
+def files_of(folder: Path, component: str | None) -> dict[str, Path]:
+    """The logs by name: all of a runtime's programs, or of the one that is meant by a predictor's name.
+
+    Errors: UnknownComponent, with the names that there are.
+    """
+    files = {file.stem: file for file in sorted(folder.glob("*.log"))}
+    if component is None:
+        if not files:
+            raise UnknownComponent(f"there are no logs in {folder}; nothing has run here yet")
+        return files
+    meant = {name: file for name, file in files.items() if name == component or name.endswith(f"-{component}")}
+    if not meant:
+        raise UnknownComponent(f"no log of {component} in {folder}; there are: {', '.join(files) or 'none'}")
+    return meant

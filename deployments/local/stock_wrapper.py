@@ -1,0 +1,101 @@
+"""Seldon's own wrapper, `seldon-core-microservice`, with two manners it lacks on a machine that is not a pod.
+
+    python -m deployments.local.stock_wrapper model_server.install_model.InstallModel
+
+A pod has an address of its own, so the wrapper binds 0.0.0.0; here that would open a model to the network, so its
+REST, gRPC and metrics servers bind 127.0.0.1. A pod dies as a whole; here the wrapper's children end with it. All else
+is the wrapper's: arguments, environment, paths, answers.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import flask
+from seldon_core import gunicorn_utils, microservice
+
+LOOPBACK = "127.0.0.1"
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    _bind_to_loopback()
+    _tie_children_to_their_parent()
+    try:
+        microservice.main()
+    finally:
+        # gunicorn has ended; without this the interpreter would wait for the gRPC server, which nobody told to stop.
+        for child in multiprocessing.active_children():
+            child.terminate()
+
+
+def _bind_to_loopback() -> None:
+    load_config = gunicorn_utils.StandaloneApplication.load_config
+    run_grpc_server = microservice._run_grpc_server  # noqa: SLF001 -- the one place that takes the address
+    run_flask = flask.Flask.run
+
+    @functools.wraps(load_config)
+    def load_loopback_config(self: Any) -> None:
+        self.options["bind"] = _on_loopback(self.options["bind"])
+        self.options["control_socket_disable"] = True  # it would lie in the user's home, one for all wrappers
+        load_config(self)
+
+    @functools.wraps(run_grpc_server)
+    def run_loopback_grpc_server(
+        user_object: Any, seldon_metrics: Any, args: Any, annotations: dict[str, str], bind_address: str
+    ) -> None:
+        _die_with_parent()
+        run_grpc_server(user_object, seldon_metrics, args, annotations, _on_loopback(bind_address))
+
+    @functools.wraps(run_flask)
+    def run_loopback_flask(self: flask.Flask, host: str | None = None, *args: Any, **options: Any) -> None:
+        del host  # SELDON_DEBUG's server
+        run_flask(self, LOOPBACK, *args, **options)
+
+    gunicorn_utils.StandaloneApplication.load_config = load_loopback_config
+    microservice._run_grpc_server = run_loopback_grpc_server  # noqa: SLF001
+    flask.Flask.run = run_loopback_flask  # type: ignore[method-assign]
+
+
+def _on_loopback(address: str) -> str:
+    return f"{LOOPBACK}:{address.rpartition(':')[2]}"
+
+
+def _tie_children_to_their_parent() -> None:
+    for factory in ("_make_grpc_server", "_make_rest_metrics_server"):
+        setattr(microservice, factory, _tied(getattr(microservice, factory)))
+
+
+def _tied(make_server: Callable[..., Callable[[], None]]) -> Callable[..., Callable[[], None]]:
+    @functools.wraps(make_server)
+    def make_tied_server(*args: Any, **options: Any) -> Callable[[], None]:
+        server = make_server(*args, **options)
+
+        def tied_server() -> None:
+            _die_with_parent()
+            server()
+
+        return tied_server
+
+    return make_tied_server
+
+
+def _die_with_parent() -> None:
+    """Have the kernel (Linux only) end this process when the one that forked it ends, however that ends."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:  # it had ended already
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

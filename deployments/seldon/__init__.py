@@ -1,0 +1,29 @@
+"""What a SeldonDeployment is: its typed model, Seldon's defaults, the webhook's rules, and the place of each finding.
+
+Seldon Core 1.17.1 is the measure. Pure: text comes in, deployments or findings go out. Nothing here runs, reads or
+writes anything.
+"""
+
+from deployments.seldon.defaults import defaulted
+from deployments.seldon.environment import environment
+from deployments.seldon.findings import Finding, InvalidDeployment, RefusedBy
+from deployments.seldon.load import load_documents
+from deployments.seldon.model import Predictor, SeldonDeployment, Unit
+from deployments.seldon.pods import Container, EnvVar
+from deployments.seldon.rules import findings, webhook_message
+
+__all__ = [
+    "Container",
+    "EnvVar",
+    "Finding",
+    "InvalidDeployment",
+    "Predictor",
+    "RefusedBy",
+    "SeldonDeployment",
+    "Unit",
+    "defaulted",
+    "environment",
+    "findings",
+    "load_documents",
+    "webhook_message",
+]

@@ -1,0 +1,83 @@
+"""What is wrong with a SeldonDeployment: each finding with its place in the file and what to do about it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from deployments.errors import CallersFault
+
+_GO_ESCAPES: Final = dict(zip('"\\\a\b\f\n\r\t\v', ('\\"', *(f"\\{c}" for c in "\\abfnrtv")), strict=True))
+
+type Place = tuple[str | int, ...]
+"""The way to a node of the document, such as ("spec", "predictors", 0, "traffic")."""
+
+
+class RefusedBy(StrEnum):
+    SCHEMA = "schema"
+    """A cluster's API server, by the CRD."""
+    WEBHOOK = "webhook"
+    """Seldon's admission webhook."""
+    FORKCAST = "forkcast"
+    """Us alone: a cluster takes it, and then drops it, or breaks on it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    `path` and `message` are Seldon's own where Seldon refuses too; `place` is the node to look at, for Seldon's paths
+    skip `children` and often stop at `spec`. `line` counts from 1; None where the document has no lines.
+    """
+
+    path: str
+    message: str
+    place: Place = ()
+    advice: str = ""
+    refused_by: RefusedBy = RefusedBy.WEBHOOK
+    source: str = ""
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = self.source if self.line is None else f"{self.source}:{self.line}"
+        text = ": ".join(part for part in (where, self.path, self.message) if part)
+        return f"{text}; {self.advice}" if self.advice else text
+
+
+def invalid(path: str, value: str | None, message: str, place: Place, advice: str = "") -> Finding:
+    """A finding in the webhook's words, which show the value; an absent one counts as empty."""
+    return Finding(path, f"Invalid value: {go_quoted(value or '')}: {message}", place, advice)
+
+
+class InvalidDeployment(CallersFault):
+    """The document is no SeldonDeployment that would run; `findings` says why, in order."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        if not findings:
+            raise ValueError("InvalidDeployment needs at least one finding")
+        super().__init__("\n".join(map(str, findings)))
+        self.findings = tuple(findings)
+
+
+def written(place: Place) -> str:
+    """A place as Kubernetes writes it: spec.predictors[0].traffic."""
+    text = ""
+    for step in place:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return text.removeprefix(".")
+
+
+def go_quoted(text: str) -> str:
+    """A text in quotes as Go's %q writes it, and so as Kubernetes' messages show a value."""
+
+    def escaped(character: str) -> str:
+        code = ord(character)
+        if character in _GO_ESCAPES:
+            return _GO_ESCAPES[character]
+        if character.isprintable():
+            return character
+        return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+    return '"' + "".join(map(escaped, text)) + '"'

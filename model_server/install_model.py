@@ -1,0 +1,200 @@
+"""InstallModel: the Seldon wrapper class. Validates, preprocesses and predicts inside `predict`.
+
+Runs under the stock `seldon-core-microservice` (`MODEL_NAME=model_server.install_model.InstallModel`), and imports
+nothing of it. Seldon calls the `_raw` methods, which see the message as it came: the wrapper's own conversion turns a
+row with one text into texts altogether and cannot tell 1 from "1", or null from nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_server import artifact, metric_names, seldon_messages, stock_wrapper
+from model_server.errors import CallersFault, OursToMend
+from model_server.impressions import (
+    COLUMNS,
+    MAX_ROWS,
+    Finding,
+    Impressions,
+    InvalidImpressions,
+    from_records,
+    from_table,
+)
+from model_server.seldon_messages import Meta, Metric, Records, Table, Tensor
+
+logger = logging.getLogger(__name__)
+
+_PROBE = {
+    "id": 0,
+    "timestamp": "2019-01-21T09:00:14Z",
+    "startCount": 0,
+    "viewCount": 0,
+    "clickCount": 0,
+    "installCount": 0,
+    "startCount1d": 0,
+    "startCount7d": 0,
+}
+_HEALTH_RECORD = {column.name: _PROBE.get(column.name) for column in COLUMNS}
+
+
+class NoModelGiven(OursToMend):
+    """Nobody said where the model is."""
+
+
+class InvalidFeedback(CallersFault):
+    """The reward is no number."""
+
+
+class InstallModel:
+    """P(install) of impressions.
+
+    Parameters (Seldon graph parameters): `model_uri`, the folder of a model bundle, as a path or file://PATH. Without
+    it the folder in MLSERVER_MODEL_URI, which Seldon's operator sets to the mounted `modelUri` of the graph node.
+    """
+
+    def __init__(self, model_uri: str | None = None) -> None:
+        """Load and check the bundle. Errors: NoModelGiven, BundleMissing, BundleDamaged: the server does not start."""
+        model_uri = model_uri or os.environ.get("MLSERVER_MODEL_URI")
+        if not model_uri:
+            raise NoModelGiven(
+                "no model given: set the graph node's modelUri, or the parameter model_uri to the folder of a bundle"
+            )
+        self._bundle = artifact.load(artifact.folder_of(model_uri))
+        # The operator's names for where this runs; empty outside a deployment.
+        self._predictor = os.environ.get("PREDICTOR_ID", "")
+        unit, image = os.environ.get("PREDICTIVE_UNIT_ID", ""), os.environ.get("PREDICTIVE_UNIT_IMAGE", "")
+        self._own_path = {unit: image} if unit else {}
+        self._own_tags = {
+            metric_names.PREDICTOR_TAG: self._predictor,
+            "model_version": self._bundle.version,
+            "feature_set": self._bundle.features.name,
+        }
+        stock_wrapper.answer_our_errors_over_grpc()
+
+    def load(self) -> None:
+        """Called by Seldon once a worker process: one that cannot score does not start."""
+        self.health_status()
+
+    def predict(
+        self,
+        X: Any,  # noqa: N803
+        names: Sequence[str] | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> NDArray[np.float32]:
+        """P(install) of each row, float32[n].
+
+        X: rows of raw columns named by `names` in any order; or one record or a list of records, without names; or,
+        for a classic model, an array [n, 56] of ready features. Errors: CallersFault with every finding.
+        """
+        del meta
+        if isinstance(X, np.ndarray) and X.dtype.kind in "fiu":
+            payload: Table | Records | Tensor = Tensor(X.astype(np.float64).ravel(), X.shape, list(names or []))
+        elif isinstance(X, Mapping) or (isinstance(X, list) and X and isinstance(X[0], Mapping)):
+            payload = Records(X)
+        else:
+            payload = Table(X.tolist() if isinstance(X, np.ndarray) else X, list(names if names is not None else []))
+        return self._score(payload)[0]
+
+    def predict_raw(self, message: Any) -> Any:
+        """Answer a SeldonMessage, dict or protobuf, in its own form. Errors: CallersFault."""
+        asked = seldon_messages.decode(message)
+        probabilities, metrics = self._score(asked.payload)
+        own = Meta(tags=self._own_tags, request_path=self._own_path, metrics=metrics)
+        return seldon_messages.encode(message, probabilities, asked, own)
+
+    def send_feedback_raw(self, feedback: Any) -> Any:
+        """Count a reward, zero included, for the predictor that the response names. Errors: InvalidFeedback."""
+        if isinstance(feedback, Mapping):
+            reward, response = feedback.get("reward", 0.0), feedback.get("response") or {}
+            tags = (response.get("meta") or {}).get("tags") or {}
+            credited = tags.get(metric_names.PREDICTOR_TAG)
+        else:
+            reward, response = feedback.reward, feedback.response
+            tags = response.meta.tags
+            credited = tags[metric_names.PREDICTOR_TAG].string_value if metric_names.PREDICTOR_TAG in tags else None
+        if isinstance(reward, bool) or not isinstance(reward, int | float) or not math.isfinite(reward):
+            raise InvalidFeedback(f"the reward is {reward}; a finite number is expected")
+        label = {metric_names.CREDITED_PREDICTOR_LABEL: str(credited or self._predictor)}
+        # A sum does not grow by zero; and protobuf's JSON leaves a zero out, where the wrapper then looks for a value.
+        total = (Metric(metric_names.REWARD, float(reward), label),) if reward else ()
+        metrics = (Metric(metric_names.FEEDBACK, 1, label), *total)
+        return seldon_messages.encode_meta(response, Meta(tags=self._own_tags, metrics=metrics))
+
+    def health_status(self) -> list[float]:
+        """The probability of one made-up impression: green means that a real prediction works."""
+        probabilities: list[float] = self.predict([_HEALTH_RECORD]).tolist()
+        return probabilities
+
+    def init_metadata(self) -> dict[str, Any]:
+        """What Seldon's /metadata tells about this model."""
+        manifest = self._bundle.manifest
+        return {
+            "name": self._bundle.name,
+            "versions": [self._bundle.version],
+            "platform": "xgboost",
+            "inputs": [{"messagetype": "ndarray", "schema": {"names": [column.name for column in COLUMNS]}}],
+            "outputs": [{"messagetype": "ndarray", "schema": {"names": ["prob_install"]}}],
+            "custom": {
+                "feature_set": self._bundle.features.name,
+                **{name: str(value) for name, value in manifest.get("metrics", {}).items()},
+            },
+        }
+
+    @cached_property
+    def model_error_handler(self) -> Any:
+        """The Flask blueprint through which the stock wrapper answers our errors over REST."""
+        return stock_wrapper.error_blueprint()
+
+    def _score(self, payload: Table | Records | Tensor) -> tuple[NDArray[np.float32], tuple[Metric, ...]]:
+        features, booster = self._bundle.features, self._bundle.booster
+        if isinstance(payload, Tensor):
+            return booster.predict(self._ready_features(payload)), ()
+        impressions = self._impressions(payload)
+        unknown = tuple(
+            Metric(metric_names.UNKNOWN_CATEGORIES, n_rows, {metric_names.COLUMN_LABEL: column})
+            for column, n_rows in features.unknown_counts(impressions).items()
+        )
+        return booster.predict(features.transform(impressions)), unknown
+
+    @staticmethod
+    def _impressions(payload: Table | Records) -> Impressions:
+        if isinstance(payload, Table):
+            return from_table(payload.rows, payload.names)
+        return from_records([payload.records] if isinstance(payload.records, Mapping) else payload.records)
+
+    def _ready_features(self, tensor: Tensor) -> NDArray[np.float64]:
+        """The matrix of a tensor. Only the classic model takes one; missing values are NaN and so cannot be sent."""
+        features = self._bundle.features
+        accepted = "send raw columns as data.ndarray with data.names or as jsonData"
+        if features.name != "classic":
+            raise InvalidImpressions(
+                [Finding(f"data.tensor holds ready features, which a {features.name} model does not take; {accepted}")]
+            )
+        n_features = len(features.names)
+        if len(tensor.shape) != 2 or tensor.shape[1] != n_features:
+            seen = list(tensor.shape)
+            raise InvalidImpressions(
+                [Finding(f"data.tensor has the shape {seen}, not [n, {n_features}]; or {accepted}")]
+            )
+        if not 1 <= tensor.shape[0] <= MAX_ROWS:
+            raise InvalidImpressions([Finding(f"{tensor.shape[0]:,} rows; a request holds 1 to {MAX_ROWS:,}")])
+        if tensor.names and tuple(tensor.names) != features.names:
+            raise InvalidImpressions(
+                [Finding("data.names are not the classic features in their order; leave them out")]
+            )
+        matrix = tensor.values.reshape(tensor.shape)
+        findings = [
+            Finding(f"{matrix[row, column]}; a finite number is expected", int(row), features.names[column])
+            for row, column in np.argwhere(~np.isfinite(matrix) | (np.abs(matrix) > np.finfo(np.float32).max))
+        ]
+        if findings:
+            raise InvalidImpressions(findings)
+        return matrix

@@ -1,0 +1,266 @@
+"""Seldon's wire messages, as dicts (REST) or protobuf (gRPC) -> what was asked; answers -> the same form back. Pure.
+
+The protobuf side never imports Seldon's generated classes: two definitions of `seldon.protos` in one process collide,
+and any message that has the fields will do. Source of the fields: Seldon Core's `proto/prediction.proto`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_server.errors import CallersFault
+
+ACCEPTED: Final = (
+    "data.ndarray with data.names, jsonData with a record or a list of records, or data.tensor with ready features"
+)
+
+
+class InvalidMessage(CallersFault):
+    """The request is no SeldonMessage that this model takes."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells and the names of their columns: `data.ndarray`."""
+
+    rows: Any
+    names: list[str]
+
+
+@dataclass(frozen=True)
+class Records:
+    """`jsonData`: one record or a list of them."""
+
+    records: Any
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """`data.tensor`: numbers in row-major order, and their shape."""
+
+    values: NDArray[np.float64]
+    shape: tuple[int, ...]
+    names: list[str]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A custom counter that Seldon's wrapper harvests from `meta.metrics`."""
+
+    key: str
+    value: float
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What accompanies an answer. Seldon's rule: the input's meta is carried on, the own entries win."""
+
+    puid: str = ""
+    tags: dict[str, Any] = field(default_factory=dict)
+    request_path: dict[str, str] = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    payload: Table | Records | Tensor
+    meta: Meta
+
+
+def decode(message: Any) -> Request:
+    """What a SeldonMessage asks. Errors: InvalidMessage."""
+    if isinstance(message, Mapping):
+        return _decode_dict(message)
+    if hasattr(message, "WhichOneof"):
+        return _decode_proto(message)
+    raise InvalidMessage(f"the body is a JSON {_json_type(message)}, not an object; send {ACCEPTED}")
+
+
+def _decode_dict(message: Mapping[str, Any]) -> Request:
+    kinds = [kind for kind in ("data", "jsonData", "strData", "binData", "customData") if kind in message]
+    if len(kinds) != 1 or kinds[0] in {"strData", "binData", "customData"}:
+        seen = " and ".join(kinds) or ("the keys " + ", ".join(map(str, message)) if message else "an empty object")
+        raise InvalidMessage(f"the request holds {seen[:200]}; send {ACCEPTED}")
+    meta = message.get("meta")
+    decoded_meta = _meta_of_dict(meta if isinstance(meta, Mapping) else {})
+    if kinds[0] == "jsonData":
+        return Request(Records(message["jsonData"]), decoded_meta)
+    data = message["data"]
+    if not isinstance(data, Mapping):
+        raise InvalidMessage(f"data is a JSON {_json_type(data)}, not an object; send {ACCEPTED}")
+    names = data.get("names") or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InvalidMessage("data.names is a list of column names, each a text")
+    match [kind for kind in ("tensor", "ndarray", "tftensor") if kind in data]:
+        case ["ndarray"]:
+            return Request(Table(data["ndarray"], names), decoded_meta)
+        case ["tensor"]:
+            return Request(_tensor_of_dict(data["tensor"], names), decoded_meta)
+        case kinds_of_data:
+            seen = " and ".join(kinds_of_data) or "neither"
+            raise InvalidMessage(f"data holds {seen}; one of ndarray and tensor is expected")
+
+
+def _tensor_of_dict(tensor: Any, names: list[str]) -> Tensor:
+    if not isinstance(tensor, Mapping) or not all(isinstance(tensor.get(k, []), list) for k in ("shape", "values")):
+        raise InvalidMessage('data.tensor is an object such as {"shape": [1, 56], "values": [...]}')
+    shape, values = tensor.get("shape", []), tensor.get("values", [])
+    if not all(isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in shape):
+        raise InvalidMessage(f"data.tensor.shape is a list of whole numbers, not {json.dumps(shape)[:60]}")
+    for i, value in enumerate(values):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InvalidMessage(f"data.tensor.values[{i}] is {json.dumps(value)[:60]}; a number is expected")
+    try:
+        numbers = np.array(values, dtype=np.float64)
+    except OverflowError as error:
+        raise InvalidMessage("data.tensor.values holds a whole number beyond any float64") from error
+    return _tensor(numbers, shape, names)
+
+
+def _tensor(values: NDArray[np.float64], shape: list[int], names: list[str]) -> Tensor:
+    if math.prod(shape) != len(values) or not shape:
+        raise InvalidMessage(
+            f"data.tensor has {len(values)} values for the shape {shape}; shape [n, features] is expected"
+        )
+    return Tensor(values, tuple(shape), names)
+
+
+def _meta_of_dict(meta: Mapping[str, Any]) -> Meta:
+    def mapping(key: str) -> dict[str, Any]:
+        value = meta.get(key)
+        return dict(value) if isinstance(value, Mapping) else {}
+
+    puid = meta.get("puid")
+    return Meta(puid if isinstance(puid, str) else "", mapping("tags"), mapping("requestPath"))
+
+
+def _decode_proto(message: Any) -> Request:
+    meta = Meta(
+        message.meta.puid,
+        {key: _plain(value) for key, value in message.meta.tags.items()},
+        dict(message.meta.requestPath),
+    )
+    kind = message.WhichOneof("data_oneof")
+    if kind == "jsonData":
+        return Request(Records(_plain(message.jsonData)), meta)
+    if kind == "data":
+        names = list(message.data.names)
+        match message.data.WhichOneof("data_oneof"):
+            case "ndarray":
+                return Request(Table([_plain(row) for row in message.data.ndarray.values], names), meta)
+            case "tensor":
+                tensor = message.data.tensor
+                return Request(_tensor(np.array(tensor.values, dtype=np.float64), list(tensor.shape), names), meta)
+            case other:
+                raise InvalidMessage(f"data holds {other or 'neither'}; one of ndarray and tensor is expected")
+    raise InvalidMessage(f"the request holds {kind or 'no data'}; send {ACCEPTED}")
+
+
+def _plain(value: Any) -> Any:
+    """A protobuf Value as Python's own: None, bool, float, str, list or dict."""
+    match value.WhichOneof("kind"):
+        case "number_value":
+            return value.number_value
+        case "string_value":
+            return value.string_value
+        case "bool_value":
+            return value.bool_value
+        case "list_value":
+            return [_plain(item) for item in value.list_value.values]
+        case "struct_value":
+            return {key: _plain(item) for key, item in value.struct_value.fields.items()}
+        case _:
+            return None
+
+
+def encode(like: Any, probabilities: NDArray[np.float32], asked: Request, own: Meta) -> Any:
+    """The answer in the form of the request: dict for dict, the same protobuf class for protobuf.
+
+    Seldon's rule for the payload: an ndarray is answered by an ndarray, everything else by a tensor of shape [n].
+    """
+    values = probabilities.tolist()
+    meta = _merged(asked.meta, own)
+    is_ndarray = isinstance(asked.payload, Table)
+    if isinstance(like, Mapping):
+        data = {"ndarray": values} if is_ndarray else {"tensor": {"shape": [len(values)], "values": values}}
+        return {"data": {"names": [], **data}, "meta": _meta_to_dict(meta)}
+    answer = type(like)()
+    if is_ndarray:
+        answer.data.ndarray.extend(values)
+    else:
+        answer.data.tensor.shape.append(len(values))
+        answer.data.tensor.values.extend(values)
+    _meta_to_proto(meta, answer.meta)
+    return answer
+
+
+def encode_meta(like: Any, own: Meta) -> Any:
+    """An answer without data, such as feedback gets."""
+    if isinstance(like, Mapping):
+        return {"meta": _meta_to_dict(own)}
+    answer = type(like)()
+    _meta_to_proto(own, answer.meta)
+    return answer
+
+
+def _merged(carried: Meta, own: Meta) -> Meta:
+    return Meta(
+        carried.puid,
+        {**carried.tags, **own.tags},
+        {**carried.request_path, **own.request_path},
+        own.metrics,
+    )
+
+
+def _meta_to_dict(meta: Meta) -> dict[str, Any]:
+    written: dict[str, Any] = {"tags": meta.tags, "requestPath": meta.request_path}
+    if meta.puid:
+        written["puid"] = meta.puid
+    if meta.metrics:
+        written["metrics"] = [
+            {"type": "COUNTER", "key": metric.key, "value": metric.value, "tags": dict(metric.tags)}
+            for metric in meta.metrics
+        ]
+    return {key: value for key, value in written.items() if value}
+
+
+def _meta_to_proto(meta: Meta, written: Any) -> None:
+    written.puid = meta.puid
+    for key, value in meta.tags.items():
+        _fill(written.tags[key], value)
+    written.requestPath.update(meta.request_path)
+    for metric in meta.metrics:
+        written.metrics.add(key=metric.key, value=metric.value, tags=metric.tags)  # type 0 is COUNTER
+
+
+def _fill(target: Any, value: Any) -> None:
+    """Python's own value into a protobuf Value."""
+    match value:
+        case None:
+            target.null_value = 0
+        case bool():
+            target.bool_value = value
+        case int() | float():
+            target.number_value = value
+        case str():
+            target.string_value = value
+        case dict():
+            for key, item in value.items():
+                _fill(target.struct_value.fields[key], item)
+        case _:
+            target.list_value.SetInParent()
+            for item in value:
+                _fill(target.list_value.values.add(), item)
+
+
+def _json_type(value: Any) -> str:
+    names = {list: "list", str: "text", bool: "boolean", int: "number", float: "number", type(None): "null"}
+    return names.get(type(value), type(value).__name__)

@@ -1,0 +1,90 @@
+"""The shell that faces the stock `seldon-core-microservice`: our errors become its answers.
+
+The wrapper lets a class bring a Flask blueprint, so REST needs no more than that. For gRPC it has no such place and
+answers every error with UNKNOWN; there its servicer's methods are wrapped, once, if the wrapper is what runs us.
+Nothing here is imported or changed anywhere else.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import sys
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+from model_server.errors import CallersFault
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+"""Of a REST request. 10,000 rows are about 2 MB; gRPC has a limit of its own, 4 MiB by default."""
+MAX_GRPC_DETAILS_CHARACTERS: Final = 2_000
+"""gRPC sends details as a header; clients refuse headers beyond 8 KiB."""
+
+
+def error_blueprint() -> Any:
+    """A Flask blueprint that answers a caller's fault with its HTTP status and a Seldon status object."""
+    import flask  # noqa: PLC0415  (the wrapper brings it; a server without the wrapper need not)
+    from werkzeug.exceptions import HTTPException, UnsupportedMediaType  # noqa: PLC0415
+
+    blueprint = flask.Blueprint("install_model_errors", __name__)
+
+    def answer(http_status: int, message: str) -> Any:
+        logger.info("refused with %d: %s", http_status, message)
+        status = {"code": http_status, "info": message, "reason": "MICROSERVICE_BAD_DATA", "status": "FAILURE"}
+        return flask.jsonify({"status": status}), http_status
+
+    @blueprint.record_once
+    def limit_body(state: Any) -> None:
+        state.app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+
+    @blueprint.app_errorhandler(CallersFault)
+    def callers_fault(error: CallersFault) -> Any:
+        return answer(error.http_status, error.message)
+
+    @blueprint.app_errorhandler(UnsupportedMediaType)
+    def wrong_content_type(_: Any) -> Any:
+        seen = flask.request.content_type or "missing"
+        return answer(HTTPStatus.BAD_REQUEST, f"the Content-Type is {seen}; application/json is expected")
+
+    @blueprint.app_errorhandler(HTTPException)
+    def http_error(error: Any) -> Any:
+        return answer(error.code, error.description)
+
+    @blueprint.app_errorhandler(json.JSONDecodeError)
+    def not_json(error: json.JSONDecodeError) -> Any:
+        return answer(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}")
+
+    @blueprint.app_errorhandler(RecursionError)
+    def too_deep(_: RecursionError) -> Any:
+        return answer(HTTPStatus.BAD_REQUEST, "the JSON is nested too deep")
+
+    return blueprint
+
+
+def answer_our_errors_over_grpc() -> None:
+    """If the stock wrapper runs us: a caller's fault becomes INVALID_ARGUMENT with its message."""
+    wrapper = sys.modules.get("seldon_core.wrapper")
+    if wrapper is None:
+        return
+    for name in ("Predict", "SendFeedback"):
+        method = getattr(wrapper.SeldonModelGRPC, name)
+        if not hasattr(method, "__wrapped__"):
+            setattr(wrapper.SeldonModelGRPC, name, _with_status_code(method))
+
+
+def _with_status_code(method: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
+    import grpc  # noqa: PLC0415  (as above)
+
+    @functools.wraps(method)
+    def answer(servicer: Any, request: Any, context: Any) -> Any:
+        try:
+            return method(servicer, request, context)
+        except CallersFault as error:
+            logger.info("refused with INVALID_ARGUMENT: %s", error.message)
+            return context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message[:MAX_GRPC_DETAILS_CHARACTERS])
+
+    return answer

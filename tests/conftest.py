@@ -1,0 +1,32 @@
+"""Fixtures that several planes share: a small world, and two small models trained on it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model_server.training.train import train
+from traffic_sim.population import Population
+
+REQUIRE_TOOLS = os.environ.get("REQUIRE_TOOLS") == "1"
+
+
+@pytest.fixture(scope="session")
+def labelled():
+    """20,000 impressions of the synthetic population and their labels, with installs enough for small models."""
+    rng = np.random.default_rng(11)
+    scored = Population(seed=1).sample(20_000, rng)
+    installs = (rng.random(20_000) < scored.probability).astype(np.int8)
+    return scored.impressions, installs
+
+
+@pytest.fixture(scope="session")
+def models(labelled, tmp_path_factory) -> Path:
+    """A folder with two small bundles: `champion` (classic) and `challenger` (funnel)."""
+    folder = tmp_path_factory.mktemp("volumes") / "models"  # where pvc://models/NAME is looked for
+    for name, feature_set in (("champion", "classic"), ("challenger", "funnel")):
+        train(*labelled, feature_set=feature_set, folder=folder / name, data={"file": "made up"}, seed=1, threads=2)
+    return folder

@@ -1,0 +1,158 @@
+"""Programs are killed under traffic: what should come back does, and what should end leaves nothing."""
+
+import os
+import signal
+
+import numpy as np
+import psutil
+import pytest
+from runtime_under_test import eventually, overlay, predictor
+from seldon_core.seldon_client import SeldonClient
+from steady_load import Load
+
+pytestmark = [pytest.mark.component, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+
+
+AB_TEST = overlay(predictor("champion", 50), predictor("challenger", 50))
+
+
+@pytest.fixture
+def ab_test(forkcast):
+    forkcast.up(AB_TEST)
+    return forkcast
+
+
+@pytest.fixture(scope="module")
+def mended(forkcast_of_module):
+    """One runtime for the accidents that it mends itself."""
+    forkcast_of_module.up(AB_TEST)
+    return forkcast_of_module
+
+
+def is_back(forkcast, before):
+    each = forkcast.status_of(before["predictor"])
+    return each["condition"] == "ready" and each["restarts"] == before["restarts"] + 1 and each["pid"] != before["pid"]
+
+
+def test_envoy_comes_back_on_the_same_port_after_kill_9(mended):
+    old = mended.status()["envoy"]["pid"]
+    with Load(mended.url, 50) as load:
+        eventually(lambda: len(load.answers) > 10)
+        os.kill(old, signal.SIGKILL)
+        eventually(lambda: load.failures, what="a failed request")
+        eventually(lambda: load.answers[-1] in {"champion", "challenger"}, what="an answer from the new Envoy")
+    envoy = mended.status()["envoy"]
+    assert envoy["restarts"] == 1
+    assert envoy["pid"] != old
+
+
+def test_a_killed_wrapper_comes_back_whole_and_the_other_predictor_serves_meanwhile(mended):
+    champion = mended.status_of("champion")
+    tree = [psutil.Process(champion["pid"]), *psutil.Process(champion["pid"]).children(recursive=True)]
+    assert len(tree) > 4  # gunicorn, its worker, gRPC, metrics, ...: kill -9 of the first one orphans the others
+    with Load(mended.url, 50) as load:
+        eventually(lambda: {"champion", "challenger"} <= set(load.answers))
+        os.kill(champion["pid"], signal.SIGKILL)
+        eventually(lambda: is_back(mended, champion), what="the champion being back")
+        n_until_back = len(load.answers)
+        eventually(lambda: "champion" in load.answers[n_until_back:])
+    assert "challenger" in load.answers
+    assert all(failure.startswith("failed: 503") for failure in load.failures)
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in tree)
+
+
+def test_a_wrapper_whose_grpc_worker_died_is_started_anew(mended):
+    champion = mended.status_of("champion")
+    client = SeldonClient(
+        deployment_name="xgboost", namespace="seldon", gateway_endpoint=mended.gateway, transport="grpc"
+    )
+    (worker,) = [
+        process
+        for process in psutil.Process(champion["pid"]).children(recursive=True)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == champion["ports"]["grpc"]
+    ]
+    with Load(mended.url, 50) as load:
+        os.kill(worker.pid, signal.SIGKILL)
+        eventually(lambda: is_back(mended, champion), what="the champion being back")
+    assert "champion" in load.answers
+    eventually(
+        lambda: client.predict(data=np.array([[1.0]])).response["meta"]["tags"]["predictor"] == "champion",
+        what="gRPC being answered by the champion",
+    )
+
+
+def test_when_the_runtime_is_killed_everything_ends_by_itself(ab_test):
+    status = ab_test.status()
+    with Load(ab_test.url, 50) as load:
+        eventually(lambda: len(load.answers) > 10)
+        os.kill(status["pid"], signal.SIGKILL)
+        eventually(lambda: not ab_test.processes(), what="the end of every process")
+    ab_test.assert_nothing_is_left(status)
+    assert "nothing is running here" in ab_test("status", code=2)
+
+
+def test_down_ends_what_is_left_when_the_guardian_died_with_the_runtime(ab_test):
+    status = ab_test.status()
+    foreign = psutil.Popen(["sleep", "600"], start_new_session=True)
+    try:
+        os.kill(status["pid"], signal.SIGSTOP)  # so that it does not replace its guardian
+        os.kill(status["guardian"], signal.SIGKILL)
+        os.kill(status["pid"], signal.SIGKILL)
+        assert "left of an earlier runtime" in ab_test("doctor", "--port", str(ab_test.port), code=1)
+        assert "ended what an earlier runtime had left" in ab_test("down")
+        ab_test.assert_nothing_is_left(status)
+        assert foreign.is_running()
+    finally:
+        foreign.kill()
+        foreign.wait()
+
+
+def test_up_over_the_remains_of_a_killed_runtime_works(ab_test):
+    status = ab_test.status()
+    os.kill(status["pid"], signal.SIGSTOP)
+    os.kill(status["guardian"], signal.SIGKILL)
+    os.kill(status["pid"], signal.SIGKILL)
+    ab_test.up(overlay(predictor("champion")))
+    old = {each["pid"] for each in status["predictors"]}
+    assert old.isdisjoint(process.pid for process in ab_test.processes())
+    assert [each["condition"] for each in ab_test.status()["predictors"]] == ["ready"]
+
+
+def test_a_dead_guardian_is_replaced(mended):
+    old = mended.status()["guardian"]
+    os.kill(old, signal.SIGKILL)
+    eventually(lambda: mended.status()["guardian"] != old, what="another guardian")
+
+
+def test_a_runtime_that_hangs_is_ended_by_down(ab_test):
+    status = ab_test.status()
+    os.kill(status["pid"], signal.SIGSTOP)
+    ab_test("down")
+    ab_test.assert_nothing_is_left(status)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_foreground_runtime_leaves_nothing_when_it_is_interrupted(forkcast, number):
+    process = forkcast.up_in_foreground(overlay(predictor("champion", 50), predictor("challenger", 50)))
+    status = forkcast.status()
+    process.send_signal(number)
+    assert process.wait(30) == 0
+    forkcast.assert_nothing_is_left(status)
+
+
+def test_down_leaves_nothing(ab_test):
+    status = ab_test.status()
+    assert "stopped" in ab_test("down")
+    ab_test.assert_nothing_is_left(status)
+    assert not (ab_test.state / "runtime.json").exists()
+    assert "nothing is running here" in ab_test("down", code=2)
+
+
+def test_an_up_whose_predictor_does_not_start_says_why_and_leaves_nothing(forkcast):
+    broken = overlay(predictor("champion", model_name="echo_model.BrokenModel"))
+    for options in ([], ["--detach"]):
+        said = forkcast("up", forkcast.write(broken), "--port", str(forkcast.port), *options, code=1)
+        assert "xgboost-champion ended with exit code 1 before it was ready" in said
+        assert "RuntimeError: no model in" in said
+        assert forkcast.processes() == []

@@ -1,0 +1,73 @@
+"""Model bundles: what is saved is what is loaded, and nothing else is."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from model_server import artifact
+from model_server.artifact import BundleDamaged, BundleMissing
+
+
+@pytest.fixture
+def bundle(models, tmp_path):
+    return shutil.copytree(models / "challenger", tmp_path / "challenger")
+
+
+def test_a_loaded_bundle_scores_as_before_it_was_saved(models, labelled):
+    impressions, _ = labelled
+    for name in ("champion", "challenger"):
+        loaded = artifact.load(models / name)
+        learnt_again = type(loaded.features).from_json(json.loads(json.dumps(loaded.features.to_json())))
+        np.testing.assert_array_equal(learnt_again.transform(impressions), loaded.features.transform(impressions))
+
+
+@pytest.mark.parametrize("file", ["model.ubj", "vocabulary.json"])
+def test_a_changed_byte_is_noticed_and_the_file_named(bundle, file):
+    content = bytearray((bundle / file).read_bytes())
+    content[len(content) // 2] ^= 1
+    (bundle / file).write_bytes(content)
+    with pytest.raises(BundleDamaged, match=rf"{file} has sha256"):
+        artifact.load(bundle)
+
+
+@pytest.mark.parametrize("file", ["model.ubj", "vocabulary.json"])
+def test_a_missing_file_is_named(bundle, file):
+    (bundle / file).unlink()
+    with pytest.raises(BundleDamaged, match=file):
+        artifact.load(bundle)
+
+
+def test_an_empty_folder_says_how_to_train_a_model(tmp_path):
+    with pytest.raises(BundleMissing, match="forkcast train --features"):
+        artifact.load(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format": 2}, "format 2"),
+        ({"feature_set": "deep"}, "feature set deep; known: classic, funnel"),
+        ({"contract": {}}, "another request contract"),
+        ({"feature_names": ["id"]}, "other features"),
+    ],
+)
+def test_a_manifest_of_another_release_is_refused(bundle, change, said):
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    (bundle / "manifest.json").write_text(json.dumps(manifest | change))
+    with pytest.raises(BundleDamaged, match=said):
+        artifact.load(bundle)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"format": 1}'])
+def test_a_broken_manifest_is_refused(bundle, text):
+    (bundle / "manifest.json").write_text(text)
+    with pytest.raises(BundleDamaged, match=r"manifest\.json"):
+        artifact.load(bundle)
+
+
+@pytest.mark.parametrize("uri", ["pvc://models/champion", "s3://bucket/champion", "https://host/champion"])
+def test_a_uri_that_is_no_folder_here_is_refused_by_name(uri):
+    with pytest.raises(BundleMissing, match=uri):
+        artifact.folder_of(uri)

@@ -48,6 +48,7 @@ def _predictors(run: Run) -> Table:
         table.add_column(name, justify="right")
     table.add_column("mean\nscore", justify="right")
     table.add_column("installed\nof shown", justify="right")
+    table.add_column("rewards of\nfeedback", justify="right")
     seconds = min(run.scenario.duration_seconds, max(run.effort.elapsed_seconds, 1e-9))
     answered = summary.counts[Status.ANSWERED]
     for name, tally in summary.predictors.items():
@@ -60,6 +61,7 @@ def _predictors(run: Run) -> Table:
             _quantiles(tally.service),
             f"{tally.score_sum / tally.n_rows:.4f}" if tally.n_rows else "-",
             _installed(tally),
+            f"{tally.feedback_reward_sum:,} of {tally.n_feedback:,}",
         )
     if len(summary.predictors) != 1 or summary.counts[Status.TIMED_OUT]:
         table.add_section()

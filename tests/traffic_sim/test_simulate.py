@@ -226,3 +226,12 @@ def test_a_record_that_cannot_be_written_is_refused_before_the_run(tmp_path):
     with pytest.raises(NotWritable):
         check_writable(tmp_path / "no such folder" / "run.json")
     check_writable(tmp_path / "run.json")
+
+
+def test_a_generator_that_was_too_slow_fails_the_run_and_leaves_the_target_unjudged(simulate):
+    run = simulate(max_lag_p99_seconds=1e-6, thresholds=["sent_ratio >= 0.5"])
+    assert run.exit_code == 1
+    assert "pass  sent_ratio" in shown(run)
+    assert "generator too slow: sent 40 of 40" in shown(run)
+    unjudged = simulate(max_lag_p99_seconds=1e-6, thresholds=["latency_p99_milliseconds <= 0.001"])
+    assert [verdict.holds for verdict in unjudged.verdicts] == [None]

@@ -1,0 +1,153 @@
+"""`forkcast simulate` as a user meets it: options, exit codes, Ctrl-C."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import psutil
+import pytest
+
+from model_server.impressions import NAMES
+
+FORKCAST = [sys.executable, "-m", "deployments.cli.main"]
+
+
+class _Answers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):  # the name that http.server calls
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        rows = body["data"]["ndarray"] if "data" in body else []
+        answer = {"data": {"ndarray": [0.5] * len(rows)}, "meta": {"tags": {"predictor": "champion"}}}
+        text = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def gateway():
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Answers) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    """A replay of 20 labelled impressions, patient with a busy machine."""
+    first = {"timestamp": "2019-01-21T09:00:14Z", "lastStart": "", "country": "US"}
+    cells = [first.get(name, "0" if name.endswith(("Count", "1d", "7d")) else "a") for name in NAMES[1:]]
+    lines = [";".join([*NAMES, "install"])] + [";".join([str(i), *cells, str(i % 2)]) for i in range(20)]
+    (tmp_path / "test_data.csv").write_text("\n".join(lines) + "\n")
+    path = tmp_path / "scenario.yaml"
+    path.write_text(
+        f"world: replay\ndata: {tmp_path / 'test_data.csv'}\nmax_lag_p99_seconds: 60\n"
+        "rate_records_per_second: 200\nrows_per_request: 4\nduration_seconds: 1\nfeedback_ratio: 1\n"
+    )
+    return path
+
+
+def run(*arguments):
+    return subprocess.run(
+        [*FORKCAST, "simulate", *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_a_good_run_prints_its_table_and_exits_0(gateway, scenario, tmp_path):
+    result = run(scenario, "--gateway", gateway, "--json", tmp_path / "run.json", "--seed-moments", 77)
+    assert result.returncode == 0, result.stderr
+    assert "champion" in result.stdout
+    assert "pass  sent_ratio" in result.stdout
+    assert "moments 77" in result.stdout
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["requests"]["answered"] == 50
+    assert record["feedback"]["answered"] == 50
+    assert record["scenario"]["seeds"]["moments"] == 77
+
+
+def test_a_threshold_that_does_not_hold_exits_1(gateway, scenario):
+    scenario.write_text(scenario.read_text() + "thresholds: [latency_p50_milliseconds <= 0.001]\n")
+    result = run(scenario, "--gateway", gateway)
+    assert result.returncode == 1
+    assert "FAIL  latency_p50_milliseconds" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no-such-scenario"], "no such scenario"),
+        (["steady", "--data", "nowhere.csv"], "nowhere.csv: no such file; `forkcast data` writes one"),
+        (["steady", "--gateway", "localhost"], "gateway"),
+        (["steady", "--json", "no/such/folder/run.json"], "--json"),
+        (["steady", "--transport", "pigeon"], "pigeon"),
+    ],
+)
+def test_a_wrong_order_exits_2_and_says_what_is_accepted(arguments, message):
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_nobody_at_the_gateway_exits_1_without_a_traceback(scenario):
+    result = run(scenario, "--gateway", "127.0.0.1:1")
+    assert result.returncode == 1
+    assert "is the deployment up" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_senders_end_when_their_parent_is_killed(gateway, scenario):
+    command = [*FORKCAST, "simulate", scenario, "--gateway", gateway, "--duration", "300", "--processes", "2"]
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    with process:
+        for line in process.stderr:
+            if "answered" in line:
+                break
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+    assert len(children) >= 2
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert not alive
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_ctrl_c_prints_what_was_done_exits_130_and_leaves_no_process(gateway, scenario, processes):
+    command = [*FORKCAST, "simulate", scenario, "--gateway", gateway, "--duration", "300", "--processes"]
+    process = subprocess.Popen(
+        [*map(str, command), str(processes)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        for line in process.stderr:
+            if "answered" in line:
+                break
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) >= (processes if processes > 1 else 0)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
+        out, _ = process.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 130
+    assert "champion" in out
+    assert "interrupted" in out
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive

@@ -1,0 +1,91 @@
+"""Where requests come from, and what comes of the answers.
+
+Whatever the world, the best-scored ad of a request is the one that is shown, and the reward is whether it is installed.
+Everything is drawn before the run, so the same seeds and the same scores bring the same rewards.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traffic_sim.errors import CallersFault
+from traffic_sim.plan import Encounters
+from traffic_sim.population import Population
+from traffic_sim.scenario import Scenario
+
+RANKED_START: Final = 6 / 7
+"""Where in the population's time span of 42 days the ranked world begins: its last six, after all training data."""
+
+
+class NoSuchWorld(CallersFault):
+    """The data of a world cannot be had."""
+
+
+def encounters(scenario: Scenario, n_requests: int) -> Encounters:
+    """What the scenario's world asks in n requests. Errors: NoSuchWorld, and those of the data's own readers."""
+    if scenario.world == "ranked":
+        return ranked(scenario, n_requests)
+    return replay(scenario, n_requests)
+
+
+def replay(scenario: Scenario, n_requests: int) -> Encounters:
+    """Rows of a file, each drawn with equal chance, again and again.
+
+    A label is the row's own: from the truth file, else from the file's `install` column; with neither, outcomes are
+    unknown. Rows of a request have nothing to do with each other.
+    """
+    from model_server.impressions.csv_files import read_impressions, read_truth  # noqa: PLC0415  # needs pyarrow
+
+    _refuse_absent(scenario.data, "`forkcast data` writes one; or name another with --data")
+    file = read_impressions(scenario.data)
+    labels = file.installs
+    if scenario.truth is not None:
+        _refuse_absent(scenario.truth, "name another with --truth, or leave it out: then no feedback is sent")
+        truth = read_truth(scenario.truth)
+        labels = _labels_by_id(file.impressions.id, truth.id, truth.install, scenario.truth)
+    rng = np.random.default_rng(scenario.seeds.moments)
+    rows = rng.integers(len(file.impressions), size=n_requests * scenario.rows_per_request)
+    installs = None if labels is None else labels[rows].astype(np.bool_).reshape(n_requests, -1)
+    return Encounters(file.impressions.take(rows), installs)
+
+
+def ranked(scenario: Scenario, n_requests: int) -> Encounters:
+    """A user's moment with as many ads as a request has rows, from the population that the training data came from.
+
+    Each moment has one uniform u, and the ad that is shown is installed if u is below its true probability: whoever
+    shows a likelier ad to this user loses none of the installs that another choice would have had.
+    """
+    rng = np.random.default_rng(scenario.seeds.moments)
+    scored = Population(scenario.seeds.population).moments(
+        n_requests, scenario.rows_per_request, rng, start=RANKED_START
+    )
+    # Users of all hours at once, as the time of the run is not theirs; else the first second would be all Monday night.
+    order = rng.permutation(n_requests)
+    rows = (order[:, None] * scenario.rows_per_request + np.arange(scenario.rows_per_request)).ravel()
+    uniforms = np.random.default_rng(scenario.seeds.outcomes).random(n_requests)
+    probability = scored.probability[rows].reshape(n_requests, -1)
+    return Encounters(scored.impressions.take(rows), uniforms[:, None] < probability)
+
+
+def _refuse_absent(path: Path, hint: str) -> None:
+    if not path.is_file():
+        raise NoSuchWorld(f"{path}: no such file; {hint}")
+
+
+def _labels_by_id(
+    ids: NDArray[np.int64], truth_ids: NDArray[np.int64], installs: NDArray[np.int8], path: Path
+) -> NDArray[np.int8]:
+    order = np.argsort(truth_ids)
+    places = np.searchsorted(truth_ids, ids, sorter=order)
+    found = order[np.minimum(places, len(order) - 1)]
+    missing = int((truth_ids[found] != ids).sum())
+    if missing:
+        raise NoSuchWorld(
+            f"{path}: no label for {missing:,} of {len(ids):,} impressions; is it the truth of another file?"
+        )
+    labels: NDArray[np.int8] = installs[found]
+    return labels

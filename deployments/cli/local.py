@@ -225,12 +225,13 @@ def _detach(arguments: list[str], state: StateFolder) -> None:
     command = [sys.executable, "-m", "deployments.cli.main", *attached]
     with console.status("starting"):
         found = start_detached(command, state, console.print)
-    console.print(_welcome(found))
+    console.print(_welcome(found), soft_wrap=True)
 
 
 def _welcome(found: dict[str, Any]) -> str:
     deployment = found["deployments"][0]
     name, namespace = deployment["name"], deployment["namespace"]
+    state = "" if Path(found["state"]) == DEFAULT_STATE.resolve() else f" --state {found['state']}"
     address = f"http://{found['gateway']}{deployment['path']}/api/v1.0"
     client = f'SeldonClient(deployment_name="{name}", namespace="{namespace}", gateway_endpoint="{found["gateway"]}")'
     return f"""ready: {address}/predictions
@@ -238,5 +239,5 @@ def _welcome(found: dict[str, Any]) -> str:
   curl -s {address}/metadata
   {client}
 
-  forkcast status     what runs, and how many requests each predictor has answered
-  forkcast down       stop it"""
+  forkcast status{state}     what runs, and how many requests each predictor has answered
+  forkcast down{state}       stop it"""

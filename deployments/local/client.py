@@ -43,7 +43,9 @@ def down(state: StateFolder) -> list[str]:
     """
     record = state.record()
     was_up = state.is_held()
-    if was_up and record is not None:
+    if was_up:
+        if record is None:
+            raise NotReady(f"a runtime is just starting in {state.path}, or ending; run `forkcast down` again")
         _stop(state, record)
     ended = end_processes_of(state.path)
     if not was_up and not ended and record is None:

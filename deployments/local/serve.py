@@ -11,8 +11,10 @@ from typing import Any
 from deployments.local.control import Door
 from deployments.local.leftovers import end_processes_of
 from deployments.local.models import model_folders
-from deployments.local.plan import Plan, model_uris, plan
+from deployments.local.plan import Plan
+from deployments.local.planning import model_uris, plan
 from deployments.local.ports import require_free
+from deployments.local.refusals import require_supported
 from deployments.local.runtime import OnLine, Runtime, Say
 from deployments.local.settings import Settings
 from deployments.local.state import StateFolder
@@ -22,6 +24,7 @@ from deployments.seldon import load_documents
 def plan_of(text: str, source: str, volumes: Path) -> Plan:
     """Rendered YAML -> what should run. Errors: InvalidDeployment, UnsupportedOverlay, ModelMissing."""
     deployments = load_documents(text, source)
+    require_supported(deployments)  # before its models are looked for
     return plan(deployments, model_folders(model_uris(deployments), volumes))
 
 

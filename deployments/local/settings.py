@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +33,3 @@ class Settings:
     def gateway(self) -> str:
         """What a client on this machine dials, as host:port."""
         return f"{'127.0.0.1' if self.host == '0.0.0.0' else self.host}:{self.port}"  # noqa: S104
-
-    @property
-    def gateway_threads(self) -> int:
-        return min(4, os.cpu_count() or 1)

@@ -80,7 +80,7 @@ class Forkcast:
     def up(self, text):
         return self("up", self.write(text), "--port", str(self.port), "--detach")
 
-    def up_in_foreground(self, text):
+    def start_in_foreground(self, text):
         log = (self.folder / "foreground.log").open("w")
         process = subprocess.Popen(
             self._command("up", self.write(text), "--port", str(self.port)),
@@ -92,6 +92,10 @@ class Forkcast:
         )
         log.close()
         self.foreground.append(process)
+        return process
+
+    def up_in_foreground(self, text):
+        process = self.start_in_foreground(text)
         eventually(lambda: "ready: http" in (self.folder / "foreground.log").read_text(), what="being ready")
         return process
 

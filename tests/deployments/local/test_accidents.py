@@ -141,6 +141,15 @@ def test_a_foreground_runtime_leaves_nothing_when_it_is_interrupted(forkcast, nu
     forkcast.assert_nothing_is_left(status)
 
 
+def test_a_runtime_that_is_interrupted_while_it_starts_leaves_nothing(forkcast):
+    process = forkcast.start_in_foreground(AB_TEST)
+    eventually(lambda: len(forkcast.processes()) > 3, what="wrappers that are starting")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    assert forkcast.processes() == []
+    assert not (forkcast.state / "runtime.json").exists()
+
+
 def test_down_leaves_nothing(ab_test):
     status = ab_test.status()
     assert "stopped" in ab_test("down")

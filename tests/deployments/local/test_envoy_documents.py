@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from runtime_under_test import overlay, predictor
 
 from deployments.local.envoy import Gateway, bootstrap, clusters, routes
-from deployments.local.plan import Ports, plan
+from deployments.local.plan import Ports
+from deployments.local.planning import plan
 from deployments.seldon import load_documents
 
 

@@ -5,7 +5,8 @@ import pytest
 from runtime_under_test import overlay, predictor
 
 from deployments.local.errors import UnsupportedOverlay
-from deployments.local.plan import Destination, ModelFolder, Ports, Route, plan
+from deployments.local.plan import Destination, ModelFolder, Ports, Route
+from deployments.local.planning import plan
 from deployments.seldon import load_documents
 
 CHAMPION_MODEL = ModelFolder(Path("/models/champion"), "digest-1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -158,7 +159,12 @@ def _verdicts(run: Run) -> list[Text]:
 
 def _quantiles(durations: Durations) -> str:
     found: Mapping[str, float] | None = durations.percentiles()
-    return "-" if found is None else " / ".join(f"{found[name]:.1f}" for name in ("p50", "p95", "p99"))
+    return "-" if found is None else " / ".join(_three_digits(found[name]) for name in ("p50", "p95", "p99"))
+
+
+def _three_digits(milliseconds: float) -> str:
+    """No more than the histogram knows: 0.52, 5.2, 52, 520."""
+    return f"{milliseconds:.{max(0, min(2, 1 - math.floor(math.log10(max(milliseconds, 0.01)))))}f}"
 
 
 def _installed(tally: PredictorTally) -> str:

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
+import numpy as np
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,6 +23,9 @@ MAX_RECORDS: Final = 10_000_000
 """Records of one run. Requests are encoded before the run and kept in memory, about 150 bytes a record: 1.5 GB."""
 MAX_REQUESTS: Final = 2_000_000
 """Requests of one run; each one's result is kept until it is counted."""
+
+_STREAMS: Final = {"schedule": 101, "moments": 102, "outcomes": 103, "feedback": 104}
+"""Apart from each other, and from the streams of the population and of `forkcast data`, which begin at 0."""
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
@@ -54,6 +58,10 @@ class Seeds(_Frozen):
     """Who installs (ranked world)."""
     feedback: Seed = 5
     """Which requests get feedback."""
+
+    def rng(self, of: Literal["schedule", "moments", "outcomes", "feedback"]) -> np.random.Generator:
+        """A fresh generator; different for each source of chance, even where seeds are equal."""
+        return np.random.default_rng([getattr(self, of), _STREAMS[of]])
 
 
 class Scenario(_Frozen):

@@ -69,7 +69,7 @@ class Effort:
     """What the sending took."""
 
     elapsed_seconds: float
-    """From the first planned moment to the last answer."""
+    """From the start of the clock to the last answer; 0 if the run was interrupted before."""
     cpu_seconds: float
     """Of all sending processes, over that time."""
     n_processes: int
@@ -100,7 +100,7 @@ async def send_here(
         start_at = time.monotonic() + LEAD_SECONDS
         on_start(start_at)
         await orders.driver(plan, transport, sink).run(start_at, stop)
-        return Effort(time.monotonic() - start_at, time.process_time() - cpu_before, 1)
+        return Effort(max(0.0, time.monotonic() - start_at), time.process_time() - cpu_before, 1)
 
 
 def refuse_silence(answers: list[Answer], target: Target) -> None:
@@ -164,7 +164,7 @@ async def _conduct(
             for sender in senders:
                 sender.tell(None)
         cpu_seconds = sum(await done)
-        return Effort(time.monotonic() - start_at, cpu_seconds, len(senders))
+        return Effort(max(0.0, time.monotonic() - start_at), cpu_seconds, len(senders))
     finally:
         stopping.cancel()
 

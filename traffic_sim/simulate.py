@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from traffic_sim.pacing import PACERS
 from traffic_sim.plan import Encounters, Plan, make_plan
 from traffic_sim.progress import Progress
@@ -52,9 +50,7 @@ def plan_of(scenario: Scenario, world: World) -> Plan:
     """Everything that the scenario will send. The same scenario gives the same plan, byte for byte."""
     seeds = scenario.seeds
     pacer = PACERS[scenario.arrivals]
-    planned_at = pacer(
-        scenario.rate_requests_per_second, scenario.duration_seconds, np.random.default_rng(seeds.schedule)
-    )
+    planned_at = pacer(scenario.rate_requests_per_second, scenario.duration_seconds, seeds.rng("schedule"))
     return make_plan(
         world(scenario, max(1, len(planned_at))),
         planned_at,
@@ -62,7 +58,7 @@ def plan_of(scenario: Scenario, world: World) -> Plan:
         duration_seconds=scenario.duration_seconds,
         rows_per_request=scenario.rows_per_request,
         feedback_ratio=scenario.feedback_ratio,
-        rng=np.random.default_rng(seeds.feedback),
+        rng=seeds.rng("feedback"),
     )
 
 

@@ -18,7 +18,8 @@ from traffic_sim.population import Population
 from traffic_sim.scenario import Scenario
 
 RANKED_START: Final = 6 / 7
-"""Where in the population's time span of 42 days the ranked world begins: its last six, after all training data."""
+"""Where in the population's time span of 42 days the ranked world begins: its last six, after the training
+data of `forkcast data`, which by default are the first four fifths of the impressions."""
 
 
 class NoSuchWorld(CallersFault):
@@ -47,7 +48,7 @@ def replay(scenario: Scenario, n_requests: int) -> Encounters:
         _refuse_absent(scenario.truth, "name another with --truth, or leave it out: then no feedback is sent")
         truth = read_truth(scenario.truth)
         labels = _labels_by_id(file.impressions.id, truth.id, truth.install, scenario.truth)
-    rng = np.random.default_rng(scenario.seeds.moments)
+    rng = scenario.seeds.rng("moments")
     rows = rng.integers(len(file.impressions), size=n_requests * scenario.rows_per_request)
     installs = None if labels is None else labels[rows].astype(np.bool_).reshape(n_requests, -1)
     return Encounters(file.impressions.take(rows), installs)
@@ -59,14 +60,14 @@ def ranked(scenario: Scenario, n_requests: int) -> Encounters:
     Each moment has one uniform u, and the ad that is shown is installed if u is below its true probability: whoever
     shows a likelier ad to this user loses none of the installs that another choice would have had.
     """
-    rng = np.random.default_rng(scenario.seeds.moments)
+    rng = scenario.seeds.rng("moments")
     scored = Population(scenario.seeds.population).moments(
         n_requests, scenario.rows_per_request, rng, start=RANKED_START
     )
     # Users of all hours at once, as the time of the run is not theirs; else the first second would be all Monday night.
     order = rng.permutation(n_requests)
     rows = (order[:, None] * scenario.rows_per_request + np.arange(scenario.rows_per_request)).ravel()
-    uniforms = np.random.default_rng(scenario.seeds.outcomes).random(n_requests)
+    uniforms = scenario.seeds.rng("outcomes").random(n_requests)
     probability = scored.probability[rows].reshape(n_requests, -1)
     return Encounters(scored.impressions.take(rows), uniforms[:, None] < probability)
 

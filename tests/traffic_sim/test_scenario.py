@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from traffic_sim.scenario import InvalidScenario, Scenario, shipped
+from traffic_sim.scenario import InvalidScenario, Scenario, Seeds, shipped
 from traffic_sim.thresholds import METRICS, Threshold, judge
 
 
@@ -100,3 +100,10 @@ def test_nothing_but_the_sent_ratio_is_judged_when_the_generator_was_too_slow():
     thresholds = [Threshold.parse("latency_p99_milliseconds <= 1"), Threshold.parse("sent_ratio >= 1")]
     verdicts = judge(thresholds, dict.fromkeys(METRICS, 0.5), is_generator_sound=False)
     assert [verdict.holds for verdict in verdicts] == [None, False]
+
+
+def test_equal_seeds_still_draw_differently_for_each_purpose():
+    seeds = Seeds(population=1, schedule=1, moments=1, outcomes=1, feedback=1)
+    draws = {seeds.rng(of).random() for of in ("schedule", "moments", "outcomes", "feedback")}
+    assert len(draws) == 4
+    assert seeds.rng("moments").random() in draws

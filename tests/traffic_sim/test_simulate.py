@@ -235,3 +235,16 @@ def test_a_generator_that_was_too_slow_fails_the_run_and_leaves_the_target_unjud
     assert "generator too slow: sent 40 of 40" in shown(run)
     unjudged = simulate(max_lag_p99_seconds=1e-6, thresholds=["latency_p99_milliseconds <= 0.001"])
     assert [verdict.holds for verdict in unjudged.verdicts] == [None]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_ctrl_c_during_the_warm_up_shows_an_empty_table(simulate, target, processes):
+    async def interrupt(_number, message):
+        os.kill(os.getpid(), signal.SIGINT)
+        return 200, {"data": {"ndarray": [0.5] * len(message["data"]["ndarray"])}}
+
+    target.behaviour = interrupt
+    run = simulate(warm_up_requests=1, duration_seconds=60, processes=processes)
+    assert run.exit_code == 130
+    assert "interrupted" in shown(run)
+    assert not active_children()

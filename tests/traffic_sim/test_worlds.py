@@ -26,7 +26,7 @@ def test_ranked_requests_are_moments_of_one_user_with_different_ads():
 def test_ranked_outcomes_follow_the_true_probability():
     scenario = ranked()
     drawn = encounters(scenario, 4_000)
-    truth = Population(1).moments(4_000, 5, np.random.default_rng(scenario.seeds.moments), start=RANKED_START)
+    truth = Population(1).moments(4_000, 5, scenario.seeds.rng("moments"), start=RANKED_START)
     expected = truth.probability.mean()
     # One draw a moment: the standard deviation of the mean over 4,000 is at most sqrt(p / 4000); 6 of them, 2e-9.
     assert abs(drawn.installs.mean() - expected) < 6 * np.sqrt(expected / 4_000)

@@ -14,6 +14,7 @@ import pytest
 
 from model_server.impressions import NAMES
 
+pytestmark = pytest.mark.component
 FORKCAST = [sys.executable, "-m", "deployments.cli.main"]
 
 

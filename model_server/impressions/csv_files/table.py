@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +49,7 @@ class CsvTable:
             raise InvalidFile(path, [Problem(hint)])
         if end_of_header == len(data) or data[end_of_header:].isspace():
             raise InvalidFile(path, [*self.problems, Problem("no rows after the header")])
+        self.problems += _open_quotes(data)
         self._ragged: list[Any] = []
         table = self._parse(pa.py_buffer(data).slice(end_of_header), names, categories)
         if self._ragged:
@@ -138,6 +140,22 @@ def _header(path: Path, line: bytes) -> list[str]:
     except UnicodeDecodeError as error:
         raise InvalidFile(path, [Problem("line 1 is not UTF-8; save the file as UTF-8 text")]) from error
     return next(csv.reader([text], delimiter=SEPARATOR), [])
+
+
+def _open_quotes(data: bytes) -> list[Problem]:
+    """A quote never closed, which arrow takes for text to the end of the file: rows would vanish without a word."""
+    if data.count(b'"') % 2 == 0:
+        return []
+    reader = csv.reader(
+        io.StringIO(data.decode("utf-8", errors="replace"), newline=""), delimiter=SEPARATOR, strict=True
+    )
+    line = 1
+    try:
+        for _ in reader:
+            line = reader.line_num + 1
+    except csv.Error:
+        return [Problem("a quote is opened and not closed, or stands alone in a quoted cell", lines=(line,))]
+    return []
 
 
 def _lines(table: Any, ragged: list[Any]) -> NDArray[np.int64]:

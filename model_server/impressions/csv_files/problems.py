@@ -36,7 +36,7 @@ class Problem:
             for line, value in zip(self.lines[:MAX_EXAMPLES], examples, strict=False)
         )
         first = "first at" if len(self.lines) > MAX_EXAMPLES else "at"
-        return f"{what}: {_counted(len(self.lines), 'line')}, {first} line {places}"
+        return f"{what}: {counted(len(self.lines), 'line')}, {first} line {places}"
 
 
 class InvalidFile(CallersFault):
@@ -46,12 +46,12 @@ class InvalidFile(CallersFault):
         if not problems:
             raise ValueError("InvalidFile needs at least one problem")
         lines = {line for problem in problems for line in problem.lines}
-        where = f" in {_counted(len(lines), 'line')}" if lines else ""
-        head = f"{path}: {_counted(len(problems), 'kind')} of problem{where}"
+        where = f" in {counted(len(lines), 'line')}" if lines else ""
+        head = f"{path}: {counted(len(problems), 'kind')} of problem{where}"
         super().__init__("\n  ".join([head, *map(str, problems)]))
         self.path = path
         self.problems = tuple(problems)
 
 
-def _counted(n: int, noun: str) -> str:
+def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
-from model_server.impressions.csv_files.problems import InvalidFile, Problem
+from model_server.impressions.csv_files.problems import InvalidFile, Problem, counted
 from model_server.impressions.names import name_findings
 
 SEPARATOR: Final = ";"
@@ -104,7 +104,7 @@ class CsvTable:
         # A ragged row's own line: rows before it, whole or ragged, may span several.
         before = _newlines_before(table, self._ragged)
         lines = tuple(row.number + 1 + int(before[row.number - 1]) for row in self._ragged)
-        return Problem(message, None, lines, tuple(f"{row.actual_columns} cells" for row in self._ragged[:10]))
+        return Problem(message, None, lines, tuple(counted(row.actual_columns, "cell") for row in self._ragged[:10]))
 
     def _without_blank_lines(self, table: Any, data: bytes) -> Any:
         """Blank lines arrive as rows of nothing; rows of nothing but separators stay, and are found wanting later."""

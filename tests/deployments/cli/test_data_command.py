@@ -1,3 +1,8 @@
+import signal
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -70,3 +75,21 @@ def test_a_folder_that_cannot_be_is_told(run, tmp_path):
     assert isinstance(run(out=tmp_path / "file").exception, NotOurFolder)
     result = run("--train-rows", 10, "--test-rows", 10, out=tmp_path / "file" / "data")
     assert isinstance(result.exception, CannotWriteFolder)
+
+
+@pytest.mark.component
+def test_an_interrupted_run_leaves_the_folder_as_it_was(tmp_path):
+    command = [sys.executable, "-m", "deployments.cli.main", "data", "--out", str(tmp_path), "--train-rows", "2000000"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not list(tmp_path.iterdir()):  # until it begins to write
+                assert time.monotonic() < deadline
+                assert process.poll() is None, "it ended before it could be interrupted"
+                time.sleep(0.005)
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+        finally:
+            process.kill()
+    assert process.returncode != 0
+    assert list(tmp_path.iterdir()) == []

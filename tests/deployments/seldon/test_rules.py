@@ -71,6 +71,25 @@ spec:
             )
         ],
     ),
+    "kafka without its variables for a shadow alone, kafka first": (
+        """
+spec:
+  serverType: kafka
+  predictors:
+  - name: a
+    shadow: true  # here
+    graph: {name: m}
+    componentSpecs: [{spec: {containers: [{name: m}]}}]
+    svcOrchSpec: {}  # here
+""",
+        [
+            (
+                'spec.predictors[0]: Invalid value: "a": For kafka please supply svcOrchSpec envs '
+                "KAFKA_BROKER, KAFKA_INPUT_TOPIC, KAFKA_OUTPUT_TOPIC"
+            ),
+            'spec.predictors[0]: Invalid value: "a": Shadow can not exist as only predictor',
+        ],
+    ),
     "a shadow alone": (
         """
 spec:
@@ -315,6 +334,11 @@ ADMITTED = {
     "a single predictor with none": "[{traffic: 0, name: a, <<: *rest}]",
     "one live predictor with 70 beside a shadow": (
         "[{traffic: 70, name: a, <<: *rest}, {traffic: 30, shadow: true, name: b, <<: *rest}]"
+    ),
+    "a shadow without traffic": "[{traffic: 100, name: a, <<: *rest}, {shadow: true, name: b, <<: *rest}]",
+    "one variable of kafka three times": (
+        "[{name: a, <<: *rest, svcOrchSpec: {env: [{name: KAFKA_BROKER}, {name: KAFKA_BROKER}, {name: KAFKA_BROKER}]}}]"
+        "\n  serverType: kafka"
     ),
     "a server that needs no model": "[{name: a, graph: {name: z, implementation: HUGGINGFACE_SERVER}}]",
     "a graph of built-in nodes with unknown types": (

@@ -50,16 +50,20 @@ def follow(path: Path, pause_seconds: float = 0.2) -> Iterator[str]:
     file = path.open(errors="replace")
     file.seek(0, os.SEEK_END)
     unfinished = ""
-    while True:
-        unfinished += file.read()
-        *lines, unfinished = unfinished.split("\n")
-        yield from lines
-        if not lines:
+    try:
+        while True:
+            unfinished += file.read()
+            *lines, unfinished = unfinished.split("\n")
+            yield from lines
+            if lines:
+                continue
             if path.exists() and path.stat().st_ino != os.fstat(file.fileno()).st_ino:
                 file.close()
                 file = path.open(errors="replace")
-                continue
-            time.sleep(pause_seconds)
+            else:
+                time.sleep(pause_seconds)
+    finally:
+        file.close()
 
 
 def _open(path: Path) -> TextIOWrapper:

@@ -96,6 +96,14 @@ def test_a_grpc_request_that_is_under_way_is_answered_before_its_predictor_stops
     assert answer.result().response["meta"]["tags"]["predictor"] == "champion"
 
 
+def test_a_shadow_gets_a_copy_of_every_request_and_answers_none(serving):
+    forkcast = serving(overlay(predictor("champion", 100), predictor("dark", 100, shadow=True)))
+    before = {name: forkcast.status_of(name)["requests"] for name in ("champion", "dark")}
+    assert ask_many(forkcast.url, 40) == {"champion": 40}
+    for name, count in before.items():
+        eventually(lambda name=name, count=count: forkcast.status_of(name)["requests"] == count + 40, what=name)
+
+
 def test_a_change_whose_predictor_does_not_start_is_undone(serving):
     forkcast = serving(overlay(predictor("champion")))
     before = processes(forkcast.status())

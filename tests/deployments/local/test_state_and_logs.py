@@ -1,11 +1,12 @@
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from deployments.local.errors import AlreadyRunning, NothingRunning, PortTaken, UnknownComponent
-from deployments.local.logs import LARGEST_FILE_BYTES, LogFile, files_of, last_lines
+from deployments.local.logs import LARGEST_FILE_BYTES, LogFile, files_of, follow, last_lines
 from deployments.local.ports import free_ports, require_free
 from deployments.local.settings import Settings
 from deployments.local.state import LONGEST_SOCKET_PATH_BYTES, StateFolder
@@ -62,6 +63,22 @@ def test_a_log_that_has_grown_is_set_aside(tmp_path):
     assert last_lines(tmp_path / "a.log", 5) == ["the new one"]
     assert last_lines(tmp_path / "a.log.1", 1) == ["still the old one"]
     assert last_lines(tmp_path / "absent.log", 1) == []
+
+
+def test_following_a_log_goes_on_in_the_new_file(tmp_path):
+    log = LogFile(tmp_path / "a.log")
+    log.write("from before")
+    lines = follow(tmp_path / "a.log", pause_seconds=0.01)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(next, lines)
+        while not first.done():  # it reads what is written after it began, whenever that is
+            log.write("first")
+        assert first.result() == "first"
+    log.write("x" * LARGEST_FILE_BYTES)
+    log.write("in the new file")
+    assert next(line for line in lines if line.startswith("in")) == "in the new file"
+    lines.close()
+    log.close()
 
 
 def test_a_log_is_meant_by_its_predictor_or_by_its_whole_name(tmp_path):

@@ -186,12 +186,13 @@ def _generator_problem(
     """What the generator did not manage. A request dropped because answers did not come is the target's doing."""
     if not planned:
         return "no request was due: raise the rate or the duration"
-    sent = planned - counts[Status.UNSENT] - counts[Status.DROPPED]
+    due = planned - counts[Status.DROPPED]
+    sent = due - counts[Status.UNSENT]
     lag_p99 = (lag.percentiles() or {}).get("p99", 0.0)
     if counts[Status.UNSENT] <= (1 - MIN_SENT_RATIO) * planned and lag_p99 <= max_lag_p99_seconds * 1_000:
         return None
     return (
-        f"generator too slow: sent {sent:,} of {planned:,} planned requests, lag p99 {lag_p99:,.1f} ms (at most "
+        f"generator too slow: sent {sent:,} of {due:,} planned requests, lag p99 {lag_p99:,.1f} ms (at most "
         f"{max_lag_p99_seconds * 1_000:g} ms); use fewer records/s or more rows per request, or a "
         "machine that is less busy"
     )

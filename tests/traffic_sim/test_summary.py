@@ -136,6 +136,13 @@ def test_the_generator_is_blamed_for_what_it_did_not_send_in_time_and_for_nothin
         assert "of 1,000" in summary.generator_problem
 
 
+def test_what_the_target_left_no_room_for_is_not_held_against_the_generator():
+    unsent = [unanswered(5, Status.UNSENT)] * 100 + [unanswered(5, Status.DROPPED)] * 500
+    summary = closed([answered(i / 100) for i in range(400)] + unsent)
+    assert summary.generator_problem.startswith("generator too slow: sent 400 of 500 planned requests")
+    assert summary.metrics["sent_ratio"] == 0.4
+
+
 def test_late_is_what_left_well_after_its_plan():
     assert closed([answered(0, lag=LATE_SECONDS - 0.001), answered(0, lag=LATE_SECONDS + 0.001)]).late == 1
 

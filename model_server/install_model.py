@@ -77,7 +77,7 @@ class InstallModel:
             "model_version": self._bundle.version,
             "feature_set": self._bundle.features.name,
         }
-        stock_wrapper.answer_our_errors_over_grpc()
+        stock_wrapper.adapt()
 
     def load(self) -> None:
         """Called by Seldon once a worker process: one that cannot score does not start."""

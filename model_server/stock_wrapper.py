@@ -1,8 +1,9 @@
-"""The shell that faces the stock `seldon-core-microservice`: our errors become its answers.
+"""The shell that faces the stock `seldon-core-microservice`.
 
-The wrapper lets a class bring a Flask blueprint, so REST needs no more than that. For gRPC it has no such place and
-answers every error with UNKNOWN; there its servicer's methods are wrapped, once, if the wrapper is what runs us.
-Nothing here is imported or changed anywhere else.
+Our errors become its answers. The wrapper lets a class bring a Flask blueprint, so REST needs no more than that. For
+gRPC it has no such place and answers every error with UNKNOWN; there its servicer's methods are wrapped. And it tells
+another process of every request's custom metrics, also when there are none: those calls are left out. Both happen
+once, if the wrapper is what runs us; nothing of it is imported or changed anywhere else.
 """
 
 from __future__ import annotations
@@ -65,15 +66,34 @@ def error_blueprint() -> Any:
     return blueprint
 
 
-def answer_our_errors_over_grpc() -> None:
-    """If the stock wrapper runs us: a caller's fault becomes INVALID_ARGUMENT with its message."""
+def adapt() -> None:
+    """If the stock wrapper runs us: INVALID_ARGUMENT for a caller's fault over gRPC, and no news of no metrics."""
     wrapper = sys.modules.get("seldon_core.wrapper")
     if wrapper is None:
         return
     for name in ("Predict", "SendFeedback"):
-        method = getattr(wrapper.SeldonModelGRPC, name)
-        if not hasattr(method, "__wrapped__"):
-            setattr(wrapper.SeldonModelGRPC, name, _with_status_code(method))
+        _replace_once(wrapper.SeldonModelGRPC, name, _with_status_code)
+    _replace_once(sys.modules["seldon_core.metrics"].SeldonMetrics, "update", _unless_empty)
+
+
+def _replace_once(owner: Any, name: str, change: Callable[[Any], Any]) -> None:
+    method = getattr(owner, name)
+    if not hasattr(method, "__wrapped__"):
+        setattr(owner, name, change(method))
+
+
+def _unless_empty(update: Callable[[Any, Any, Any], None]) -> Callable[[Any, Any, Any], None]:
+    """An update with nothing to add still asks another process for a lock and the state, and sends the state back.
+
+    Sampled under load (250 requests/s of 10 rows, one worker), that took 35 % of the worker's time.
+    """
+
+    @functools.wraps(update)
+    def update_unless_empty(metrics: Any, custom_metrics: Any, method: Any) -> None:
+        if custom_metrics:
+            update(metrics, custom_metrics, method)
+
+    return update_unless_empty
 
 
 def _with_status_code(method: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:

@@ -7,6 +7,7 @@ row with one text into texts altogether and cannot tell 1 from "1", or null from
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import os
@@ -82,6 +83,8 @@ class InstallModel:
     def load(self) -> None:
         """Called by Seldon once a worker process: one that cannot score does not start."""
         self.health_status()
+        gc.collect()
+        gc.freeze()  # the model and the libraries stay for good; no collection need look at them again
 
     def predict(
         self,

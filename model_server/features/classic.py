@@ -29,10 +29,8 @@ _CODED: Final = (
     "connectionType",
     "deviceType",
 )
-_RATIOS: Final = tuple(
-    product(("startCount", "startCount1d", "startCount7d"), ("clickCount", "viewCount", "installCount"))
-)
-"""Denominator, numerator."""
+_NUMERATORS: Final = [_COUNTS.index(name) for name in ("clickCount", "viewCount", "installCount")]
+_DENOMINATORS: Final = [_COUNTS.index(name) for name in ("startCount", "startCount1d", "startCount7d")]
 
 _TIMESTAMP: Final = len(_COUNTS)
 _LAST_START: Final = _TIMESTAMP + len(calendar.PARTS)
@@ -51,7 +49,7 @@ class ClassicFeatures(FeatureSet):
         *(f"lastStart{part}" for part in calendar.PARTS),
         "secondsSinceLastStart",
         *(f"{column}Code" for column in _CODED),
-        *(f"{numerator}/{denominator}" for denominator, numerator in _RATIOS),
+        *(f"{_COUNTS[above]}/{_COUNTS[below]}" for below, above in product(_DENOMINATORS, _NUMERATORS)),
     )
 
     @classmethod
@@ -68,7 +66,7 @@ class ClassicFeatures(FeatureSet):
             matrix[:, column] = getattr(impressions, _attribute(name))
         never = impressions.last_start == MISSING_TIME
         last_start = np.where(never, impressions.timestamp, impressions.last_start)
-        parts = calendar.parts(np.concatenate([impressions.timestamp, last_start])).T
+        parts = calendar.parts(np.concatenate([impressions.timestamp, last_start]))
         matrix[:, _TIMESTAMP:_LAST_START] = parts[: len(impressions)]
         matrix[:, _LAST_START:_SECONDS_SINCE] = parts[len(impressions) :]
         matrix[:, _SECONDS_SINCE] = impressions.timestamp - last_start
@@ -76,10 +74,10 @@ class ClassicFeatures(FeatureSet):
         for column, name in enumerate(_CODED, start=_CODES):
             attribute = _attribute(name)
             matrix[:, column] = self.vocabularies[attribute].codes(getattr(impressions, attribute))
-        for column, (denominator, numerator) in enumerate(_RATIOS, start=_FIRST_RATIO):
-            below = getattr(impressions, _attribute(denominator)).astype(np.float64)
-            below[below == 0] = np.nan
-            np.divide(getattr(impressions, _attribute(numerator)), below, out=matrix[:, column])
+        below = matrix[:, _DENOMINATORS]
+        below[below == 0] = np.nan
+        ratios = matrix[:, np.newaxis, _NUMERATORS] / below[:, :, np.newaxis]
+        matrix[:, _FIRST_RATIO:] = ratios.reshape(len(impressions), -1)
         return matrix
 
     def to_json(self) -> dict[str, Any]:

@@ -19,6 +19,8 @@ _DIGITS: Final = [i for i, character in enumerate(_CANONICAL) if character == "0
 _MARKS: Final = [i for i, character in enumerate(_CANONICAL) if character != "0"]
 _DAYS_IN_MONTH: Final = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 MIN_YEAR, MAX_YEAR = 2000, 2099
+_MIN_COLUMN: Final = 200
+"""Times from which on a column at once is faster than one by one; measured, and not critical."""
 ACCEPTED: Final = "an ISO 8601 time in UTC such as 2019-01-21T09:00:14Z, from 2000 to 2099"
 
 
@@ -60,6 +62,12 @@ def parse_times(texts: list[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]
     T, a fraction, `+00:00`, no zone) one by one. Fractions are cut off.
     """
     n = len(texts)
+    if n < _MIN_COLUMN:
+        moments = [_parse_one(text) for text in texts]
+        return (
+            np.array([0 if moment is None else moment for moment in moments], dtype=np.int64),
+            np.array([moment is not None for moment in moments], dtype=np.bool_),
+        )
     lengths = np.fromiter(map(len, texts), dtype=np.int64, count=n)
     characters = np.array(texts, dtype=f"<U{CANONICAL_LENGTH}").view(np.uint32).reshape(n, CANONICAL_LENGTH)
     seconds, valid, canonical = parse_canonical(characters)

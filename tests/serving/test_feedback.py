@@ -2,6 +2,7 @@
 
 import bad_requests
 import pytest
+from doors import wait_until
 from prometheus_client.parser import text_string_to_metric_families
 
 pytestmark = pytest.mark.component
@@ -29,4 +30,5 @@ def test_every_reward_is_counted_also_zero(wrapper, send):
             assert wrapper.post("feedback", json=feedback).status_code == 200
         else:
             wrapper.send_feedback(feedback)
+    wait_until("all five are counted", lambda: counted(wrapper, predictor)[0] >= 5, deadline_seconds=10)
     assert counted(wrapper, predictor) == (5, 2)

@@ -83,7 +83,7 @@ def test_a_ratio_over_zero_is_missing():
 @example([datetime(2019, 3, 31) + timedelta(hours=i) for i in range(60)])
 def test_the_parts_of_times_agree_with_pythons_calendar(moments):
     seconds = np.array([int(moment.replace(tzinfo=UTC, microsecond=0).timestamp()) for moment in moments])
-    for moment, found in zip(moments, parts(seconds).T.tolist(), strict=True):
+    for moment, found in zip(moments, parts(seconds).tolist(), strict=True):
         last_day = calendar.monthrange(moment.year, moment.month)[1]
         is_end, is_start = moment.day == last_day, moment.day == 1
         assert dict(zip(PARTS, found, strict=True)) == {

@@ -25,6 +25,7 @@ LARGEST_NUMBER_OF_CONNECTIONS: Final = 4096
 
 HEALTH_CHECK_SECONDS: Final = 0.5
 CONNECT_SECONDS: Final = 1.0
+IDLE_SECONDS: Final = 60.0  # Seldon's operator writes the same into Istio's DestinationRule
 RETRY_ON: Final = "connect-failure,refused-stream,gateway-error"  # Seldon's operator writes the same for Istio
 
 _TYPE = "type.googleapis.com/envoy."
@@ -161,6 +162,7 @@ def _cluster(name: str, port: int, protocol: Document) -> Document:
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": _PROTOCOL,
+                "common_http_protocol_options": {"idle_timeout": _duration(IDLE_SECONDS)},
                 "explicit_http_config": protocol,
             }
         },

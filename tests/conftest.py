@@ -27,10 +27,10 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(scope="session")
 def labelled():
-    """20,000 impressions of the synthetic population and their labels, with installs enough for small models."""
+    """12,000 impressions of the synthetic population and their labels, with installs enough for small models."""
     rng = np.random.default_rng(11)
-    scored = Population(seed=1).sample(20_000, rng)
-    installs = (rng.random(20_000) < scored.probability).astype(np.int8)
+    scored = Population(seed=1).sample(12_000, rng)
+    installs = (rng.random(12_000) < scored.probability).astype(np.int8)
     return scored.impressions, installs
 
 
@@ -39,5 +39,5 @@ def models(labelled, tmp_path_factory) -> Path:
     """A folder with two small bundles: `champion` (classic) and `challenger` (funnel)."""
     folder = tmp_path_factory.mktemp("volumes") / "models"  # where pvc://models/NAME is looked for
     for name, feature_set in (("champion", "classic"), ("challenger", "funnel")):
-        train(*labelled, feature_set=feature_set, folder=folder / name, data={"file": "made up"}, seed=1, threads=2)
+        train(*labelled, feature_set=feature_set, folder=folder / name, data={"file": "made up"}, seed=1, threads=1)
     return folder

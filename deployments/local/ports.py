@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -11,11 +13,12 @@ import psutil
 from deployments.local.errors import PortTaken
 
 _LOWEST = 20_000
+_marks: dict[int, socket.socket] = {}
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
-def free_ports(count: int, taken: frozenset[int] = frozenset()) -> tuple[int, ...]:
-    """Ports of 127.0.0.1 that nobody holds, none of them in `taken`.
+def take_ports(count: int) -> tuple[int, ...]:
+    """Ports of 127.0.0.1 that nobody holds; this runtime's until it gives them back, or ends.
 
     They lie below the range from which the kernel serves outgoing connections: a component that is restarted must find
     its port as it left it, and on a busy gateway one of those would soon be taken by a connection.
@@ -23,15 +26,34 @@ def free_ports(count: int, taken: frozenset[int] = frozenset()) -> tuple[int, ..
     highest = int(_EPHEMERAL.read_text().split()[0]) if _EPHEMERAL.exists() else 32_768
     candidates = list(range(_LOWEST, max(highest, _LOWEST + 1_000)))
     random.SystemRandom().shuffle(candidates)
-    found: list[int] = []
-    for port in candidates:
-        if len(found) == count:
-            break
-        if port not in taken and is_free("127.0.0.1", port):
-            found.append(port)
+    found = tuple(itertools.islice(filter(_take, candidates), count))
     if len(found) < count:
+        give_back(found)
         raise PortTaken(f"no {count} free ports between {_LOWEST} and {highest}; end what holds them")
-    return tuple(found)
+    return found
+
+
+def give_back(ports: Iterable[int]) -> None:
+    for port in ports:
+        _marks.pop(port).close()
+
+
+def _take(port: int) -> bool:
+    """A component binds its ports seconds after they were chosen, and another runtime may choose meanwhile.
+
+    So each is marked by a UDP socket of the same number, which no component needs, and which the kernel takes back
+    whatever happens.
+    """
+    mark = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        mark.bind(("127.0.0.1", port))
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.bind(("", port))  # as the wrapper's gRPC server does: every address, no lingering connection
+    except OSError:
+        mark.close()
+        return False
+    _marks[port] = mark
+    return True
 
 
 def is_free(host: str, port: int) -> bool:

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import astuple
 from functools import partial
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from deployments.local.errors import NotReady
 from deployments.local.gateway import CLUSTERS, ROUTE_TABLE, EnvoyDoor
 from deployments.local.logs import LogFile
 from deployments.local.plan import Component, Plan, Ports
-from deployments.local.ports import free_ports
+from deployments.local.ports import give_back, take_ports
 from deployments.local.settings import Settings
 from deployments.local.starter import Starter
 from deployments.local.state import Record, StateFolder
@@ -137,7 +138,7 @@ class Runtime:
     async def _bring_up(self, components: Iterable[Component], say: Say) -> None:
         started = []
         for component in components:
-            ports = Ports(*free_ports(3, frozenset(self._taken_ports())))
+            ports = Ports(*take_ports(3))
             say(f"starting {component.name} (REST {ports.http}, gRPC {ports.grpc}, metrics {ports.metrics})")
             program = self._supervised(
                 component.name,
@@ -171,6 +172,7 @@ class Runtime:
         await asyncio.gather(*(running.program.stop(self._settings.stop_grace_seconds) for running in leaving))
         for running in leaving:
             del self._running[running.component.key]
+            give_back(astuple(running.ports))
 
     async def _feed_clusters(self, components: Iterable[Component]) -> None:
         document = clusters(list(components), self._ports(), self._next_version())
@@ -185,10 +187,6 @@ class Runtime:
 
     def _ports(self) -> Mapping[str, Ports]:
         return {key: running.ports for key, running in self._running.items()}
-
-    def _taken_ports(self) -> Iterable[int]:
-        for running in self._running.values():
-            yield from (running.ports.http, running.ports.grpc, running.ports.metrics)
 
     def _supervised(self, name: str, start: Any, *, ready: Any, alive: Any) -> Supervised:
         return Supervised(

@@ -3,8 +3,8 @@
     python -m deployments.local.stock_wrapper model_server.install_model.InstallModel
 
 A pod has an address of its own, so the wrapper binds 0.0.0.0; here that would open a model to the network, so its
-REST, gRPC and metrics servers bind 127.0.0.1. A pod dies as a whole; here the wrapper's children end with it. All else
-is the wrapper's: arguments, environment, paths, answers.
+REST, gRPC and metrics servers bind 127.0.0.1. A pod dies as a whole; here the wrapper's children end with it, and it
+ends with a child that fails. All else is the wrapper's: arguments, environment, paths, answers.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ PR_SET_PDEATHSIG = 1
 def main() -> None:
     _bind_to_loopback()
     _tie_children_to_their_parent()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # until gunicorn, in the same process, has its own
     try:
         microservice.main()
     finally:
@@ -80,7 +82,15 @@ def _tied(make_server: Callable[..., Callable[[], None]]) -> Callable[..., Calla
 
         def tied_server() -> None:
             _die_with_parent()
-            server()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            try:
+                server()
+            except Exception:  # noqa: BLE001 -- told, then the end
+                # The rest of the wrapper would go on without it, and nobody would know why it is not ready.
+                traceback.print_exc()
+                parent = multiprocessing.parent_process()
+                if parent is not None and os.getppid() == parent.pid:
+                    os.kill(os.getppid(), signal.SIGTERM)
 
         return tied_server
 

@@ -1,4 +1,6 @@
 import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -7,7 +9,7 @@ import pytest
 
 from deployments.local.errors import AlreadyRunning, NothingRunning, PortTaken, UnknownComponent
 from deployments.local.logs import LARGEST_FILE_BYTES, LogFile, files_of, follow, last_lines
-from deployments.local.ports import free_ports, require_free
+from deployments.local.ports import _take, give_back, require_free, take_ports
 from deployments.local.settings import Settings
 from deployments.local.state import LONGEST_SOCKET_PATH_BYTES, StateFolder
 
@@ -47,11 +49,26 @@ def test_a_port_in_use_is_refused_with_its_holder():
     require_free("127.0.0.1", port)
 
 
-def test_free_ports_are_all_different_and_none_that_is_taken():
-    taken = frozenset(free_ports(20))
-    more = free_ports(20, taken)
-    assert len(taken) == len(set(more)) == 20
-    assert taken.isdisjoint(more)
+def test_ports_are_all_different_and_nobody_elses_until_they_are_given_back():
+    ports = take_ports(20)
+    others = "from deployments.local.ports import _take; import sys; print(*map(_take, map(int, sys.argv[1:])))"
+
+    def another_runtime_takes(*wanted):
+        command = [sys.executable, "-c", others, *map(str, wanted)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+    try:
+        assert len(set(ports)) == 20
+        assert another_runtime_takes(*ports) == ["False"] * 20
+    finally:
+        give_back(ports)
+    assert "True" in another_runtime_takes(*ports)
+
+
+def test_a_port_that_somebody_listens_on_is_not_taken():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert not _take(port)
 
 
 def test_a_log_that_has_grown_is_set_aside(tmp_path):

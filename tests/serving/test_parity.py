@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 from doors import forkcast
+
 from model_server.impressions.csv_files import write_impressions
 
 pytestmark = pytest.mark.component

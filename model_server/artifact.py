@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlparse
 
 from model_server.booster import Booster
-from model_server.errors import OursToMend
+from model_server.errors import CallersFault, OursToMend
 from model_server.features import FEATURE_SETS, FeatureSet
 from model_server.impressions import COLUMNS, LABEL, MAX_ROWS
 
@@ -23,10 +23,15 @@ FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 MODEL: Final = "model.ubj"
 VOCABULARY: Final = "vocabulary.json"
+FILES: Final = (MANIFEST, MODEL, VOCABULARY)
 
 
 class BundleMissing(OursToMend):
     """There is no model where one was expected."""
+
+
+class NotABundle(CallersFault):
+    """What stands where a model should go is something else."""
 
 
 class BundleDamaged(OursToMend):
@@ -64,11 +69,24 @@ def folder_of(model_uri: str) -> Path:
     )
 
 
-def save(folder: Path, *, features: FeatureSet, model: bytes, about: dict[str, Any]) -> str:
-    """Write a bundle, replacing what is there at once or not at all; the version comes back.
+def require_replaceable(folder: Path) -> None:
+    """Errors: NotABundle where writing a bundle would take away anything but an earlier one."""
+    if not folder.exists():
+        return
+    foreign = [path.name for path in folder.iterdir() if path.name not in FILES] if folder.is_dir() else [folder.name]
+    if foreign:
+        raise NotABundle(
+            f"{folder} is there and is no model: it holds {', '.join(sorted(foreign)[:5])}; name a folder of the "
+            "model's own, such as models/champion"
+        )
 
-    `about` joins the manifest: data, versions, metrics.
+
+def save(folder: Path, *, features: FeatureSet, model: bytes, about: dict[str, Any]) -> str:
+    """Write a bundle in the place of an earlier one; the version comes back.
+
+    `about` joins the manifest: data, versions, metrics. Errors: NotABundle; then nothing was changed.
     """
+    require_replaceable(folder)
     files = {MODEL: model, VOCABULARY: json.dumps(features.to_json(), separators=(",", ":")).encode()}
     checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     version = hashlib.sha256("".join(checksums[name] for name in sorted(checksums)).encode()).hexdigest()[:12]
@@ -88,10 +106,15 @@ def save(folder: Path, *, features: FeatureSet, model: bytes, about: dict[str, A
         fresh.chmod(0o755)
         for name, content in {**files, MANIFEST: json.dumps(manifest, indent=2).encode() + b"\n"}.items():
             (fresh / name).write_bytes(content)
-        old = fresh.with_suffix(".old")
+        old = fresh.with_name(f"{fresh.name}.old")
         if folder.exists():
             folder.replace(old)
-        fresh.replace(folder)
+        try:
+            fresh.replace(folder)
+        except BaseException:
+            if old.exists():
+                old.replace(folder)
+            raise
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -130,7 +153,7 @@ def load(folder: Path, threads: int = 1) -> Bundle:
 def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text())
+        manifest: Any = json.loads(path.read_text())
     except FileNotFoundError as error:
         raise BundleMissing(
             f"no model in {folder} ({MANIFEST} is not there); train one with "
@@ -138,6 +161,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
         ) from error
     except (OSError, ValueError) as error:
         raise BundleDamaged(f"{path}: {error}; train the model again") from error
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("sha256", {}), dict):
+        raise BundleDamaged(f"{path} is not what `forkcast train` writes; train the model again")
     missing = {"format", "name", "version", "feature_set", "feature_names", "contract", "sha256"} - manifest.keys()
     if missing:
         raise BundleDamaged(f"{path} lacks {', '.join(sorted(missing))}; train the model again")

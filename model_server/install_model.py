@@ -51,7 +51,7 @@ class NoModelGiven(OursToMend):
 
 
 class InvalidFeedback(CallersFault):
-    """The reward is no number."""
+    """The reward is no number, or negative: a counter of rewards cannot take it."""
 
 
 class InstallModel:
@@ -123,8 +123,8 @@ class InstallModel:
             reward, response = feedback.reward, feedback.response
             tags = response.meta.tags
             credited = tags[metric_names.PREDICTOR_TAG].string_value if metric_names.PREDICTOR_TAG in tags else None
-        if isinstance(reward, bool) or not isinstance(reward, int | float) or not math.isfinite(reward):
-            raise InvalidFeedback(f"the reward is {reward}; a finite number is expected")
+        if isinstance(reward, bool) or not isinstance(reward, int | float) or not 0 <= reward < math.inf:
+            raise InvalidFeedback(f"the reward is {reward}; a finite number from 0 is expected")
         label = {metric_names.CREDITED_PREDICTOR_LABEL: str(credited or self._predictor)}
         # A sum does not grow by zero; and protobuf's JSON leaves a zero out, where the wrapper then looks for a value.
         total = (Metric(metric_names.REWARD, float(reward), label),) if reward else ()

@@ -57,7 +57,7 @@ def _predictors(run: Run) -> Table:
             name,
             f"{tally.n_answered / answered:.1%}" if answered else "-",
             f"{tally.n_answered:,}",
-            f"{tally.n_rows / seconds:,.0f}",
+            f"{tally.n_rows_in_time / seconds:,.0f}",
             _quantiles(tally.latency),
             _quantiles(tally.service),
             f"{tally.score_sum / tally.n_rows:.4f}" if tally.n_rows else "-",
@@ -70,7 +70,7 @@ def _predictors(run: Run) -> Table:
             "all, with timeouts" if summary.counts[Status.TIMED_OUT] else "all",
             "",
             f"{answered + summary.counts[Status.TIMED_OUT]:,}",
-            f"{answered * run.scenario.rows_per_request / seconds:,.0f}",
+            f"{sum(tally.n_rows_in_time for tally in summary.predictors.values()) / seconds:,.0f}",
             _quantiles(summary.latency),
             _quantiles(summary.service),
         )

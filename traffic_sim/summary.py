@@ -28,6 +28,8 @@ class PredictorTally:
 
     n_answered: int = 0
     n_rows: int = 0
+    n_rows_in_time: int = 0
+    """Of them, those answered while the run lasted: what rates are made of, lest a backlog worked off later count."""
     score_sum: float = 0.0
     n_outcomes: int = 0
     """Answers of which the world knows what came."""
@@ -109,6 +111,7 @@ class Accumulator:
             tally = self._predictors[result.predictor]
             tally.n_answered += 1
             tally.n_rows += result.n_rows
+            tally.n_rows_in_time += result.n_rows if result.finished_at <= self._duration_seconds else 0
             tally.score_sum += result.score_sum
             tally.latency.add(result.finished_at - result.planned_at)
             tally.service.add(result.finished_at - result.sent_at)
@@ -148,7 +151,13 @@ class Accumulator:
             reasons=dict(self._reasons.most_common()),
             feedback_reasons=dict(self._feedback_reasons.most_common()),
             series=self.series.close(),
-            metrics=_metrics(counts, feedback_counts, latency, service, self._rows_per_request / seconds),
+            metrics=_metrics(
+                counts,
+                feedback_counts,
+                latency,
+                service,
+                sum(tally.n_rows_in_time for tally in self._predictors.values()) / seconds,
+            ),
             generator_problem=_generator_problem(counts, planned, self.lag, self._max_lag_p99_seconds),
         )
 
@@ -158,7 +167,7 @@ def _metrics(
     feedback_counts: dict[Status, int],
     latency: Durations,
     service: Durations,
-    records_per_second_each: float,
+    answered_records_per_second: float,
 ) -> dict[str, float | None]:
     sent = sum(n for status, n in counts.items() if status.was_sent) - counts[Status.ABANDONED]
     errors = sum(n for status, n in counts.items() if status.is_error)
@@ -175,7 +184,7 @@ def _metrics(
         "latency_p95_milliseconds": from_plan.get("p95"),
         "latency_p99_milliseconds": from_plan.get("p99"),
         "service_p99_milliseconds": from_send.get("p99"),
-        "answered_records_per_second": counts[Status.ANSWERED] * records_per_second_each,
+        "answered_records_per_second": answered_records_per_second,
         "feedback_error_ratio": feedback_errors / feedback_sent if feedback_sent else None,
     }
 

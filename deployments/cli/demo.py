@@ -38,8 +38,8 @@ def demo(
         else:
             typer.echo(f"\n{folder} is there already; `forkcast demo --retrain` makes it anew")
     _run("evaluate", CHAMPION, CHALLENGER)
+    _run("up", OVERLAY, "--detach", "--port", str(port))
     try:
-        _run("up", OVERLAY, "--detach", "--port", str(port))
         _run("parity", CHAMPION, CHALLENGER, "--rows", "200", "--gateway", gateway)
         _run("simulate", "demo", "--rate", str(rate), "--duration", str(duration), "--gateway", gateway)
         _run("status")

@@ -48,6 +48,7 @@ def up(
         float, typer.Option(metavar="SECONDS", help="How long a component may take to load its model.", min=1)
     ] = 120.0,
     state: State = DEFAULT_STATE,
+    detached: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Run an overlay here: each predictor in Seldon's own wrapper, behind a real Envoy.
 
@@ -75,7 +76,7 @@ def up(
         str(overlay),
         settings=settings,
         state=StateFolder(state),
-        on_line=terminal.line,
+        on_line=terminal.line if not detached else lambda _name, _line: None,  # each program has a log of its own
         say=terminal.say,
         on_ready=lambda found: terminal.say(_welcome(found)),
     )
@@ -221,7 +222,7 @@ def _detach(arguments: list[str], state: StateFolder) -> None:
     from deployments.local.detached import start_detached
 
     console = Console(highlight=False)
-    attached = [argument for argument in arguments if argument not in {"--detach", "-d"}]
+    attached = [argument for argument in arguments if argument not in {"--detach", "-d"}] + ["--detached"]
     command = [sys.executable, "-m", "deployments.cli.main", *attached]
     with console.status("starting"):
         found = start_detached(command, state, console.print)

@@ -10,6 +10,14 @@ from typing import Annotated
 
 import typer
 
+METRIC_NAMES = {
+    "log_loss": "log loss",
+    "auc": "AUC",
+    "pr_auc": "PR-AUC",
+    "brier": "Brier",
+    "calibration_error": "calibration error",
+}
+
 
 class Features(StrEnum):
     """The feature sets a model can be trained on."""
@@ -38,6 +46,7 @@ def train(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from model_server.artifact import require_replaceable
     from model_server.impressions import LABEL
     from model_server.impressions.csv_files import read_impressions
     from model_server.training.train import MAX_ROUNDS
@@ -45,12 +54,14 @@ def train(
 
     console = Console()
     began = time.monotonic()
+    require_replaceable(out)
     file = read_impressions(data)
     if file.installs is None:
         raise typer.BadParameter(f"{data} has no column {LABEL}, so there is nothing to learn", param_hint="--data")
     rate = file.installs.mean()
     console.print(
-        f"{data}: {len(file.impressions):,} rows, {rate:.2%} installs, read in {time.monotonic() - began:.1f} s"
+        f"{data}: {len(file.impressions):,} rows, {rate:.2%} installs, read in {time.monotonic() - began:.1f} s",
+        soft_wrap=True,
     )
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -69,10 +80,13 @@ def train(
             threads=threads,
             tell=tell,
         )
-    told = ", ".join(f"{name.replace('_', ' ')} {value:.5f}" for name, value in trained.metrics.items())
+    told = ", ".join(f"{METRIC_NAMES[name]} {value:.5f}" for name, value in trained.metrics.items())
     seconds = time.monotonic() - began
-    console.print(f"{out}: {features.value}, version {trained.version}, {trained.n_trees} trees in {seconds:.1f} s")
-    console.print(f"  on the newest tenth, which no decision saw: {told}")
+    console.print(
+        f"{out}: {features.value}, version {trained.version}, {trained.n_trees} trees in {seconds:.1f} s",
+        soft_wrap=True,
+    )
+    console.print(f"  on the newest tenth, which no decision saw: {told}", soft_wrap=True)
 
 
 def predict(
@@ -102,7 +116,8 @@ def predict(
     write_predictions(out, impressions.id, probabilities)
     Console().print(
         f"{out}: {len(impressions):,} rows by {bundle.name} {bundle.version} ({bundle.features.name}), "
-        f"mean probability {probabilities.mean():.4f}, in {time.monotonic() - began:.1f} s"
+        f"mean probability {probabilities.mean():.4f}, in {time.monotonic() - began:.1f} s",
+        soft_wrap=True,
     )
 
 
@@ -160,7 +175,7 @@ def evaluate(
     console = Console()
     console.print(table)
     for verdict in verdicts:
-        console.print(verdict, highlight=False)
+        console.print(verdict, highlight=False, soft_wrap=True)
 
 
 def contract(

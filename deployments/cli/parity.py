@@ -60,13 +60,14 @@ def parity(  # noqa: PLR0917  (typer needs them positional)
         if (n := int((expected[version] != values).sum()))
     ]
     for line in differing:
-        console.print(f"parity: {line}", highlight=False)
+        console.print(f"parity: {line}", highlight=False, soft_wrap=True)
     if differing:
         raise typer.Exit(1)
     console.print(
         f"parity: {len(impressions)} rows, {len(expected)} models: predictions file, direct call, REST, gRPC and "
         "SeldonClient agree to the last float32 bit",
         highlight=False,
+        soft_wrap=True,
     )
 
 

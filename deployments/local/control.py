@@ -54,9 +54,9 @@ class Door:
         return web.json_response({"stopping": True})
 
     async def _apply(self, request: web.Request) -> web.StreamResponse:
+        asked = await request.json()
         if self._change is not None and not self._change.done():
             return web.json_response({"error": "another apply is under way; wait for it", "exit_code": 2})
-        asked = await request.json()
         steps: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
 
         def say(text: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from deployments.errors import CallersFault, DeploymentsError
 from deployments.local import client
-from deployments.local.errors import NotReady, StartRefused
+from deployments.local.errors import AlreadyRunning, NotReady, StartRefused
 from deployments.local.logs import last_lines
 from deployments.local.state import StateFolder
 
@@ -21,6 +21,8 @@ def start_detached(command: Sequence[str], state: StateFolder, show: Callable[[s
 
     Errors: StartRefused and NotReady with what it said when it ended early. Ctrl-C stops what was started.
     """
+    if state.is_held():
+        raise AlreadyRunning(state.who_runs())  # before its log is emptied
     state.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     state.logs.mkdir(exist_ok=True)
     log = state.logs / "runtime.log"

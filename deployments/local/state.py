@@ -66,7 +66,7 @@ class StateFolder:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self.path / "lock").open("a") as lock:
             if not any(_locked(lock) for _ in range(5)):
-                raise AlreadyRunning(self._who_runs())
+                raise AlreadyRunning(self.who_runs())
             self.sweep()
             self.envoy.mkdir(exist_ok=True)
             self.logs.mkdir(exist_ok=True)
@@ -122,7 +122,7 @@ class StateFolder:
             return self.path
         return Path(tempfile.mkdtemp(prefix="forkcast-"))
 
-    def _who_runs(self) -> str:
+    def who_runs(self) -> str:
         record = self.record()
         who = f"a runtime (pid {record.pid}, gateway {record.gateway})" if record else "another runtime"
         return (

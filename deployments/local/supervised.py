@@ -93,6 +93,7 @@ class Supervised:
         self.log.close()
 
     def kill_now(self) -> None:
+        self._keeping.cancel()
         if self._child is not None:
             self._child.kill_now()
 

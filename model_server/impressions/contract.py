@@ -58,7 +58,7 @@ LABEL: Final = "install"
 """The 17th column of training data: 0 or 1. Never part of a request."""
 
 MAX_ROWS: Final = 10_000
-"""Rows that one request may hold. 10,000 rows of raw columns are about 2 MB, within gRPC's default of 4 MiB."""
+"""Rows that one request may hold: 2 MB as a table; as records twice that, where gRPC's default of 4 MiB may end it."""
 
 MAX_COUNT: Final = 2**31 - 1
 MAX_IDENTIFIER: Final = 2**53 - 1

@@ -46,4 +46,9 @@ class InvalidImpressions(CallersFault):
 def shown(value: Any) -> str:
     """A value as it stands in the input, cut short."""
     text = "null" if value is None else f'"{value}"' if isinstance(value, str) else str(value)
+    return cut(text)
+
+
+def cut(text: str) -> str:
+    """At most 60 characters of a text from the input: what was a megabyte there must not be one in an answer."""
     return text if len(text) <= 60 else f"{text[:57]}..."

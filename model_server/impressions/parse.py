@@ -26,7 +26,7 @@ from model_server.impressions.contract import (
     Column,
     Kind,
 )
-from model_server.impressions.findings import Finding, InvalidImpressions, shown
+from model_server.impressions.findings import Finding, InvalidImpressions, cut, shown
 from model_server.impressions.names import name_findings, unknown_column
 from model_server.impressions.times import ACCEPTED, format_times, parse_times
 
@@ -69,7 +69,9 @@ def from_records(records: Sequence[Mapping[str, Any]]) -> Impressions:
         if not isinstance(record, Mapping):
             findings.append(Finding(f"a record is an object with the keys {', '.join(NAMES)}, not {shown(record)}", i))
         else:
-            findings.extend(Finding(unknown_column(key, NAMES), i, str(key)) for key in record if key not in BY_NAME)
+            findings.extend(
+                Finding(unknown_column(key, NAMES), i, cut(str(key))) for key in record if key not in BY_NAME
+            )
     if findings:
         raise InvalidImpressions(findings)
     return _checked({name: [record.get(name, _ABSENT) for record in records] for name in NAMES})

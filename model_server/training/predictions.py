@@ -17,6 +17,10 @@ CHUNK_ROWS: Final = 50_000
 """Rows scored at a time: 22 MB of classic features, so that a file of any length fits."""
 
 
+class CannotWrite(CallersFault):
+    """The file of predictions cannot stand where it should."""
+
+
 class NoLabels(CallersFault):
     """Nobody knows what became of the rows."""
 
@@ -35,8 +39,12 @@ def write_predictions(path: Path, ids: NDArray[np.int64], probabilities: NDArray
     lines = [f"{key},{probability!s}\n" for key, probability in zip(ids.tolist(), probabilities, strict=True)]
     temporary = path.with_name(f".{path.name}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.write_text("id,prob_install\n" + "".join(lines))
-    temporary.replace(path)
+    try:
+        temporary.write_text("id,prob_install\n" + "".join(lines))
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise CannotWrite(f"{path}: cannot be written: {error.strerror}; choose another --out") from error
 
 
 def labels_of(file: ImpressionFile, truth: Truth | None) -> NDArray[np.int8]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from model_server import artifact
-from model_server.artifact import BundleDamaged, BundleMissing
+from model_server.artifact import BundleDamaged, BundleMissing, NotABundle
 
 
 @pytest.fixture
@@ -65,6 +65,26 @@ def test_a_broken_manifest_is_refused(bundle, text):
     (bundle / "manifest.json").write_text(text)
     with pytest.raises(BundleDamaged, match=r"manifest\.json"):
         artifact.load(bundle)
+
+
+@pytest.mark.parametrize("text", ["[]", '{"sha256": []}', "5"])
+def test_a_manifest_of_another_shape_is_refused(bundle, text):
+    (bundle / "manifest.json").write_text(text)
+    with pytest.raises(BundleDamaged, match="is not what `forkcast train` writes"):
+        artifact.load(bundle)
+
+
+def test_a_folder_that_holds_anything_else_is_not_replaced(bundle, tmp_path):
+    loaded = artifact.load(bundle)
+    content = {"features": loaded.features, "model": (bundle / "model.ubj").read_bytes(), "about": {}}
+    assert artifact.save(bundle, **content) == loaded.version, "an earlier bundle is"
+    with pytest.raises(NotABundle, match="holds challenger"):
+        artifact.save(tmp_path, **content)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(NotABundle):
+        artifact.save(tmp_path / "file", **content)
+    assert (tmp_path / "file").read_text() == "mine"
+    assert artifact.load(bundle).version == loaded.version
 
 
 @pytest.mark.parametrize("uri", ["pvc://models/champion", "s3://bucket/champion", "https://host/champion"])

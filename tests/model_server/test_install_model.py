@@ -203,7 +203,7 @@ def test_a_funnel_model_takes_no_ready_features(models):
         model.predict_raw({"data": {"tensor": {"shape": [1, 56], "values": [1.0] * 56}}})
 
 
-@pytest.mark.parametrize("reward", [0.0, 1.0, -0.5])
+@pytest.mark.parametrize("reward", [0.0, 1.0, 0.5])
 def test_every_reward_is_counted_for_the_predictor_that_answered(model, reward):
     response = {"meta": {"tags": {"predictor": "the-other"}}}
     feedback = {"reward": reward, "response": response}
@@ -219,9 +219,9 @@ def test_a_reward_without_a_response_is_counted_for_the_one_that_got_it(model):
     assert count["tags"] == {"credited_predictor": "predictor-7"}
 
 
-@pytest.mark.parametrize("reward", [math.nan, math.inf, "1", True, None])
+@pytest.mark.parametrize("reward", [math.nan, math.inf, "1", True, None, -1])
 def test_a_reward_that_is_no_number_is_refused(model, reward):
-    with pytest.raises(CallersFault, match="a finite number is expected"):
+    with pytest.raises(CallersFault, match="a finite number from 0 is expected"):
         model.send_feedback_raw({"reward": reward})
 
 

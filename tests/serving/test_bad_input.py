@@ -78,6 +78,12 @@ def test_a_body_without_content_type_is_refused(door):
     refused(door.post(data=json.dumps(bad_requests.GOOD)), 400, "application/json is expected")
 
 
+def test_forms_and_queries_without_json_are_refused(door):
+    assert "multipart/form-data" in refused_by_anyone(door.post(files={"strData": b"\xff\xfe"}), 400)["info"]
+    assert refused_by_anyone(door.post(params={"json": "{"}), 400)
+    assert refused_by_anyone(door.post(data={"json": "1" * 5_000}), 400)  # more digits than Python reads
+
+
 def test_a_body_of_20_megabytes_is_too_large(door):
     body = b'{"data": {"ndarray": [["' + b"x" * 20_000_000 + b'"]]}}'
     response = door.post(data=body, headers={"Content-Type": "application/json"})
@@ -91,7 +97,7 @@ def test_a_message_of_20_megabytes_is_too_large_for_grpc(door):
 
 
 def test_a_reward_that_is_no_number_is_refused(door):
-    refused(door.post("feedback", json={"reward": "NaN"}), 400, "a finite number is expected")
+    refused(door.post("feedback", json={"reward": "NaN"}), 400, "a finite number from 0 is expected")
     with pytest.raises(grpc.RpcError) as error:
         door.send_feedback({"reward": "NaN"})
     assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -66,19 +66,25 @@ class SeldonClientTransport:
     async def _in_thread(self, call: Callable[[], Any], n_rows: int | None) -> Answer:
         if self._threads is None:
             raise RuntimeError("open the transport first, with `async with`")
+        loop, sent = asyncio.get_running_loop(), asyncio.Event()
         sent_at = math.nan  # until a thread is free
 
         def work() -> Answer:
             nonlocal sent_at
             sent_at = time.monotonic()
+            loop.call_soon_threadsafe(sent.set)
             return _called(call, n_rows, sent_at)
 
         future = self._threads.submit(work)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), self._timeout_seconds)
+            await asyncio.wait_for(sent.wait(), self._timeout_seconds)
         except TimeoutError:
+            future.cancel()
             if math.isnan(sent_at):
                 return Answer.never_sent(time.monotonic(), "every client thread was busy")
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), self._timeout_seconds)
+        except TimeoutError:
             return Answer(Status.TIMED_OUT, sent_at, time.monotonic(), error="no answer in time")
 
 

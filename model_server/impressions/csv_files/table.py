@@ -139,12 +139,16 @@ def _header(path: Path, line: bytes) -> list[str]:
         text = line.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise InvalidFile(path, [Problem("line 1 is not UTF-8; save the file as UTF-8 text")]) from error
-    return next(csv.reader([text], delimiter=SEPARATOR), [])
+    try:
+        return next(csv.reader([text], delimiter=SEPARATOR), [])
+    except csv.Error as error:
+        hint = "save the file with \\n or \\r\\n at the end of each line"
+        raise InvalidFile(path, [Problem(f"line 1 is no header: {error}; {hint}", lines=(1,))]) from error
 
 
 def _open_quotes(data: bytes) -> list[Problem]:
-    """A quote never closed, which arrow takes for text to the end of the file: rows would vanish without a word."""
-    if data.count(b'"') % 2 == 0:
+    """A quote never closed, which arrow takes for text to the next one: rows would vanish without a word."""
+    if b'"' not in data:
         return []
     reader = csv.reader(
         io.StringIO(data.decode("utf-8", errors="replace"), newline=""), delimiter=SEPARATOR, strict=True

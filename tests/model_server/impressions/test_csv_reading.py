@@ -174,6 +174,11 @@ BAD_FILES = [
         "id: missing; a whole number from 0 to 9007199254740991 is expected: 1 line, at line 4",
     ),
     (
+        lines(2) + line(id="77", deviceType='"open') + "\n" + line(id="78", deviceType='"again') + "\n" + line(id="79"),
+        "a quote is opened and not closed",
+    ),
+    (lines(2).replace("\n", "\r"), "line 1 is no header"),
+    (
         lines(2) + line(id="77", deviceType='"open') + "\n" + line(id="78"),
         "not closed, or stands alone in a quoted cell: 1 line, at line 4",
     ),

@@ -141,6 +141,14 @@ def test_every_finding_is_told_at_once():
     assert found == {(0, "viewCount"), (0, "timestamp"), (0, "country"), (1, "viewCount")}
 
 
+def test_a_name_of_any_length_is_cut_short_and_looked_up_once():
+    record = RECORD | {"x" * 1_000_000: 1}
+    with pytest.raises(InvalidImpressions) as refused:
+        from_records([record] * 3000)
+    assert len(refused.value.findings) == 3000
+    assert len(refused.value.message) < 10_000
+
+
 def test_a_long_list_of_findings_is_cut_short_and_counted():
     with pytest.raises(InvalidImpressions, match="and 80 more findings") as refused:
         from_records([RECORD | {"startCount": -1}] * 100)

@@ -69,6 +69,10 @@ def test_other_forms_of_utc_are_read_too(text, same_as):
         "2019-01-21T09:00:14Z\x00",
         "\uff12019-01-21T09:00:14Z",
         "yesterday",
+        "2019-01-21x09:00:14",
+        "2019-W04-1T09:00:14",
+        "20190121T090014Z",
+        "2019-01-21T09:00:14z",
     ],
 )
 def test_what_is_no_time_between_2000_and_2099_in_utc_is_refused(text):

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from traffic_sim.errors import CallersFault
 from traffic_sim.plan import Encounters
@@ -39,15 +38,17 @@ def replay(scenario: Scenario, n_requests: int) -> Encounters:
     A label is the row's own: from the truth file, else from the file's `install` column; with neither, outcomes are
     unknown. Rows of a request have nothing to do with each other.
     """
-    from model_server.impressions.csv_files import read_impressions, read_truth  # noqa: PLC0415  # needs pyarrow
+    from model_server.impressions.csv_files import UnknownIds, read_impressions, read_truth  # noqa: PLC0415  # needs pyarrow
 
     _refuse_absent(scenario.data, "`forkcast data` writes one; or name another with --data")
     file = read_impressions(scenario.data)
     labels = file.installs
     if scenario.truth is not None:
         _refuse_absent(scenario.truth, "name another with --truth, or leave it out: then no feedback is sent")
-        truth = read_truth(scenario.truth)
-        labels = _labels_by_id(file.impressions.id, truth.id, truth.install, scenario.truth)
+        try:
+            labels = read_truth(scenario.truth).installs_of(file.impressions.id)
+        except UnknownIds as error:
+            raise NoSuchWorld(f"{scenario.truth}: {error}") from error
     rng = scenario.seeds.rng("moments")
     rows = rng.integers(len(file.impressions), size=n_requests * scenario.rows_per_request)
     installs = None if labels is None else labels[rows].astype(np.bool_).reshape(n_requests, -1)
@@ -75,18 +76,3 @@ def ranked(scenario: Scenario, n_requests: int) -> Encounters:
 def _refuse_absent(path: Path, hint: str) -> None:
     if not path.is_file():
         raise NoSuchWorld(f"{path}: no such file; {hint}")
-
-
-def _labels_by_id(
-    ids: NDArray[np.int64], truth_ids: NDArray[np.int64], installs: NDArray[np.int8], path: Path
-) -> NDArray[np.int8]:
-    order = np.argsort(truth_ids)
-    places = np.searchsorted(truth_ids, ids, sorter=order)
-    found = order[np.minimum(places, len(order) - 1)]
-    missing = int((truth_ids[found] != ids).sum())
-    if missing:
-        raise NoSuchWorld(
-            f"{path}: no label for {missing:,} of {len(ids):,} impressions; is it the truth of another file?"
-        )
-    labels: NDArray[np.int8] = installs[found]
-    return labels

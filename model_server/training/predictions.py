@@ -48,16 +48,9 @@ def write_predictions(path: Path, ids: NDArray[np.int64], probabilities: NDArray
 
 
 def labels_of(file: ImpressionFile, truth: Truth | None) -> NDArray[np.int8]:
-    """The label of each row: the file's own, or the truth's by id. Errors: NoLabels."""
+    """The label of each row: the file's own, or the truth's by id. Errors: NoLabels, UnknownIds."""
     if file.installs is not None:
         return file.installs
     if truth is None:
         raise NoLabels("the data has no column install and no truth file was given (--truth)")
-    order = np.argsort(truth.id, kind="stable")
-    place = np.minimum(np.searchsorted(truth.id[order], file.impressions.id), len(order) - 1)
-    rows = order[place]
-    strangers = file.impressions.id[truth.id[rows] != file.impressions.id]
-    if len(strangers):
-        raise NoLabels(f"the truth file lacks {len(strangers)} ids of the data, such as {strangers[0]}")
-    labels: NDArray[np.int8] = truth.install[rows]
-    return labels
+    return truth.installs_of(file.impressions.id)

@@ -6,7 +6,7 @@ request contract that reads and writes files, and that needs pyarrow.
 """
 
 from model_server.impressions.csv_files.problems import InvalidFile, Problem
-from model_server.impressions.csv_files.read import ImpressionFile, Truth, read_impressions, read_truth
+from model_server.impressions.csv_files.read import ImpressionFile, Truth, UnknownIds, read_impressions, read_truth
 from model_server.impressions.csv_files.write import UnwritableFile, write_impressions, write_truth
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "InvalidFile",
     "Problem",
     "Truth",
+    "UnknownIds",
     "UnwritableFile",
     "read_impressions",
     "read_truth",

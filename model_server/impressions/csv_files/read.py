@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from model_server.errors import CallersFault
 from model_server.impressions.columns import Impressions
 from model_server.impressions.contract import COLUMNS, LABEL, MAX_COUNT, MAX_IDENTIFIER, NAMES, Column, Kind
 from model_server.impressions.csv_files import cells
@@ -28,6 +29,10 @@ class ImpressionFile:
     """Of the bytes that the impressions were read from, in hexadecimal."""
 
 
+class UnknownIds(CallersFault):
+    """The truth is that of other impressions."""
+
+
 @dataclass(frozen=True, eq=False)
 class Truth:
     """What is known about impressions that a model is judged by. Shapes: [n] each; probability in [0, 1]."""
@@ -42,6 +47,19 @@ class Truth:
 
     def __len__(self) -> int:
         return len(self.id)
+
+    def installs_of(self, ids: NDArray[np.int64]) -> NDArray[np.int8]:
+        """The label of each id, int8[n]. Errors: UnknownIds."""
+        order = np.argsort(self.id, kind="stable")
+        rows = order[np.minimum(np.searchsorted(self.id, ids, sorter=order), len(order) - 1)]
+        unknown = ids[self.id[rows] != ids]
+        if len(unknown):
+            raise UnknownIds(
+                f"no label for {len(unknown):,} of {len(ids):,} impressions, such as id {unknown[0]}; "
+                "is it the truth of another file?"
+            )
+        labels: NDArray[np.int8] = self.install[rows]
+        return labels
 
 
 def read_impressions(path: str | Path) -> ImpressionFile:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Final
 
 import typer
@@ -57,7 +61,10 @@ def data(
     _refuse_foreign(out)
     console = Console(stderr=True)
     started = time.perf_counter()
-    with console.status(f"Drawing {train_rows + test_rows:,} impressions ...") as status:
+    with (
+        _no_lost_interrupt() as refuse_if_interrupted,
+        console.status(f"Drawing {train_rows + test_rows:,} impressions ...") as status,
+    ):
         rng = np.random.default_rng([seed, 1])  # apart from the stream that the population itself is drawn from
         scored = Population(seed).sample(train_rows + test_rows, rng)
         installs = scored.draw_installs(rng)
@@ -72,6 +79,7 @@ def data(
                 write_impressions(new / TRAIN_FILE, scored.impressions.take(train), installs[train])
                 write_impressions(new / TEST_FILE, tested)
                 write_truth(new / TRUTH_FILE, Truth(tested.id, installs[test], scored.probability[test]))
+                refuse_if_interrupted()
                 for name in (TRUTH_FILE, TRAIN_FILE, TEST_FILE):
                     (new / name).replace(out / name)
         except OSError as error:
@@ -84,6 +92,27 @@ def data(
     ):
         typer.echo(f"{out / name}: {len(installs[rows]):,} rows, {what}")
     typer.echo(f"{len(installs):,} rows in {seconds:.1f} s, {len(installs) / seconds:,.0f} rows/s (seed {seed})")
+
+
+@contextlib.contextmanager
+def _no_lost_interrupt() -> Iterator[Callable[[], None]]:
+    """Ctrl-C raises as ever; what is yielded raises it again, should whatever ran just then have swallowed it."""
+    seen = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal seen
+        seen = True
+        signal.default_int_handler(number, frame)
+
+    def refuse_if_interrupted() -> None:
+        if seen:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield refuse_if_interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _refuse_foreign(out: Path) -> None:

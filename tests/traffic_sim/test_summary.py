@@ -170,3 +170,9 @@ def test_a_run_without_requests_proves_nothing():
     assert "no request was due" in summary.generator_problem
     assert summary.series == []
     assert summary.metrics["latency_p99_milliseconds"] is None
+
+
+def test_a_backlog_that_is_worked_off_after_the_run_adds_nothing_to_its_rate():
+    in_time, too_late = answered(2.0), answered(2.0, took=9.0)
+    assert closed([in_time]).metrics["answered_records_per_second"] == 0.4
+    assert closed([in_time, too_late]).metrics["answered_records_per_second"] == 0.4

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from deployments.cli.data import CannotWriteFolder, NotOurFolder
+from deployments.cli.data import CannotWriteFolder, NotOurFolder, data
 from deployments.cli.main import app
+from model_server.impressions import csv_files
 from model_server.impressions.csv_files import read_impressions, read_truth
 
 
@@ -89,11 +90,25 @@ def test_an_interrupted_run_leaves_the_folder_as_it_was(tmp_path):
                 assert process.poll() is None, "it ended before it could be interrupted"
                 time.sleep(0.005)
             process.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(3)
-            process.send_signal(signal.SIGINT)  # Python loses one that arrives in a destructor; a person presses again
             process.wait(60)
+            said = process.stderr.read().decode()
         finally:
             process.kill()
-    assert process.returncode != 0
+    assert process.returncode != 0, said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_that_something_swallowed_still_leaves_the_folder_as_it_was(tmp_path, monkeypatch):
+    write_truth = csv_files.write_truth
+
+    def swallow(*arguments):
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        write_truth(*arguments)
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(csv_files, "write_truth", swallow)
+    with pytest.raises(KeyboardInterrupt):
+        data(tmp_path, train_rows=1000, test_rows=100, seed=1)
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGINT) is before

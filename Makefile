@@ -28,7 +28,7 @@ setup: .venv/.installed ## the environment in .venv
 .PHONY: lock
 lock: | $(if $(findstring .tools,$(UV)),.tools/uv/bin/uv) ## pin every dependency anew (requirements*.lock)
 	$(UV) pip compile --python-version 3.12 --group development --generate-hashes --no-header --no-emit-index-url --quiet --upgrade --output-file requirements.lock
-	$(UV) pip compile --python-version 3.12 --group serving --generate-hashes --no-header --no-emit-index-url --quiet --upgrade --output-file requirements-serving.lock
+	$(UV) pip compile --python-version 3.12 --group serving --constraint requirements.lock --generate-hashes --no-header --no-emit-index-url --quiet --upgrade --output-file requirements-serving.lock
 
 .PHONY: demo
 demo: setup ## train two models, start an A/B deployment, send 5,000 records/s, show what came back

@@ -1,0 +1,161 @@
+"""What goes wrong in a graph, and how each door says so: an HTTP status with a Seldon status object, a gRPC code.
+
+`code` is the name of a gRPC status code. Source of the two shapes of a status: Seldon's executor (`status: FAILURE`) and
+Seldon's Python wrapper (`status: 1, code: -1`); an error passes through the graph as its first teller told it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from model_server.errors import ModelServerError
+
+WRAPPER_BAD_DATA = "MICROSERVICE_BAD_DATA"
+WRAPPER_INTERNAL_ERROR = "MICROSERVICE_INTERNAL_ERROR"
+
+
+class GraphError(ModelServerError):
+    """Base of every error that ends a request; raised by its children only."""
+
+    http_status: int = 500
+    code: str = "UNKNOWN"
+    retry_after_seconds: ClassVar[int | None] = None
+    reason: ClassVar[str | None] = None
+    """Set where the server itself refuses: the label under which the refusal is counted."""
+
+    def status(self) -> dict[str, Any]:
+        """The Seldon status object, as the executor writes it."""
+        return {"code": self.http_status, "info": self.message, "status": "FAILURE"}
+
+    def body(self) -> bytes:
+        return json.dumps({"status": self.status()}).encode()
+
+    def details(self) -> str:
+        """The text that goes with the gRPC code."""
+        return self.message
+
+
+class WrapperError(GraphError):
+    """A component's own refusal or failure, in the words of Seldon's wrapper."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        http_status: int = 400,
+        reason: str = WRAPPER_BAD_DATA,
+        status: dict[str, Any] | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+        self.code = code or ("INVALID_ARGUMENT" if 400 <= http_status < 500 else "UNKNOWN")
+        self._status = status or {"status": 1, "info": message, "code": -1, "reason": reason}
+
+    def status(self) -> dict[str, Any]:
+        return self._status
+
+    def details(self) -> str:
+        # grpcio's own words for an exception in a servicer, which is what a caller of the stock wrapper sees.
+        return self.message if self.code == "INVALID_ARGUMENT" else f"Exception calling application: {self.message}"
+
+
+class ComponentAnsweredWithError(GraphError):
+    """A component elsewhere did not answer with 200; what it said goes on unchanged."""
+
+    def __init__(
+        self, message: str, *, http_status: int = 500, body: bytes | None = None, code: str = "UNKNOWN"
+    ) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+        self.code = code
+        self._body = body
+
+    def body(self) -> bytes:
+        return super().body() if self._body is None else self._body
+
+
+class RouterFailed(GraphError):
+    """The router answered a /route call with an error. The executor keeps its code and replaces its words."""
+
+    def __init__(self, message: str, *, http_status: int) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+
+    def status(self) -> dict[str, Any]:
+        return {"code": 500, "info": self.message, "status": "FAILURE"}
+
+
+class ComponentUnreachable(GraphError):
+    """Nothing answers at the component's address."""
+
+    code = "UNAVAILABLE"
+
+
+class ComponentTimedOut(GraphError):
+    """The component did not answer in time."""
+
+    code = "DEADLINE_EXCEEDED"
+
+
+class NoSuchBranch(GraphError):
+    """A router chose a branch that its node does not have, or none at all."""
+
+    code = "INTERNAL"
+
+
+class NoSuchRouting(GraphError):
+    """Feedback names a branch that does not exist."""
+
+    http_status = 400
+    code = "INVALID_ARGUMENT"
+
+
+class NoSuchNode(GraphError):
+    """A status or metadata call names a node that the graph does not have."""
+
+
+class MessageUnreadable(GraphError):
+    """The body, or the gRPC message, is none."""
+
+    http_status = 400
+    code = "INVALID_ARGUMENT"
+
+
+class TooLarge(GraphError):
+    """More bytes or rows than this server takes in one request."""
+
+    http_status = 413
+    code = "RESOURCE_EXHAUSTED"
+    reason = "too_large"
+
+
+class QueueFull(GraphError):
+    """As many requests wait as this server lets wait."""
+
+    http_status = 429
+    code = "RESOURCE_EXHAUSTED"
+    retry_after_seconds = 1
+    reason = "queue_full"
+
+
+class ComponentStuck(GraphError):
+    """A component has not come back from a call that timed out; this worker is about to be replaced."""
+
+    http_status = 503
+    code = "UNAVAILABLE"
+    retry_after_seconds = 1
+    reason = "component_stuck"
+
+
+class InvalidPredictor(ModelServerError):
+    """What should be served is not described well enough; nothing starts."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class ComponentBroken(ModelServerError):
+    """A component could not be made or loaded; nothing starts."""
+
+    exit_code: ClassVar[int] = 1

@@ -1,0 +1,102 @@
+"""What travels between nodes: the bytes of a REST body, or a protobuf message; and what travels beside it.
+
+A message is never changed. Whoever wants to change what it holds takes a copy (`RestMessage.tree`, `GrpcMessage.proto`);
+so children that run at once, the request log and a component that scribbles on its input do not meet.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from model_server.graph.wrapper import bodies
+
+JSON: Final = "application/json"
+type Message = RestMessage | GrpcMessage
+
+
+class RestMessage:
+    """A body, as bytes, as the tree of its JSON, or both: each made from the other when first asked for."""
+
+    __slots__ = ("_body", "_tree", "content_encoding", "content_type")
+
+    def __init__(
+        self, body: bytes | None, content_type: str = JSON, content_encoding: str = "", tree: Any = None
+    ) -> None:
+        self._body = body
+        self._tree = tree
+        self.content_type = content_type
+        self.content_encoding = content_encoding
+
+    @classmethod
+    def of_tree(cls, tree: Any) -> RestMessage:
+        """From a tree that nobody changes from now on."""
+        return cls(None, tree=tree)
+
+    @property
+    def body(self) -> bytes:
+        """Errors: TypeError, ValueError where the tree is no JSON."""
+        if self._body is None:
+            self._body = encode(self._tree)
+        return self._body
+
+    def tree(self) -> Any:
+        """A tree of the caller's own. Errors: WrapperError where the body is not what Seldon's wrapper takes."""
+        return bodies.decode(self.body, self.content_type)
+
+    def shared_tree(self) -> Any:
+        """The tree, for whoever only looks. Errors: WrapperError."""
+        if self._tree is None:
+            self._tree = bodies.decode(self.body, self.content_type)
+        return self._tree
+
+
+class GrpcMessage:
+    """A protobuf message, serialized, and parsed when first asked for."""
+
+    __slots__ = ("_proto", "_serialized")
+
+    def __init__(self, serialized: bytes | None, proto: Any = None) -> None:
+        self._serialized = serialized
+        self._proto = proto
+
+    @classmethod
+    def of_proto(cls, proto: Any) -> GrpcMessage:
+        """From a message that nobody changes from now on."""
+        return cls(None, proto)
+
+    @property
+    def serialized(self) -> bytes:
+        if self._serialized is None:
+            self._serialized = self._proto.SerializeToString()
+        return self._serialized
+
+    def proto(self, message_class: Any) -> Any:
+        """A message of the caller's own, of this class. Errors: google.protobuf.message.DecodeError."""
+        return message_class.FromString(self.serialized)
+
+    def shared_proto(self, message_class: Any) -> Any:
+        """The message, for whoever only looks."""
+        if type(self._proto) is not message_class:
+            serialized = self.serialized
+            self._proto = message_class.FromString(serialized)
+        return self._proto
+
+
+def encode(tree: Any) -> bytes:
+    """JSON as Seldon's wrapper writes it (NaN included). Errors: TypeError, ValueError."""
+    return json.dumps(tree, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True)
+class Context:
+    """What accompanies a request on its way through the graph."""
+
+    puid: str
+    transport: Literal["rest", "grpc"]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The client's, to be forwarded to components elsewhere; lower case. For gRPC: the metadata."""
+    is_logged: bool = True
+    """False where the client asked not to be: Seldon-Skip-Logging."""

@@ -30,6 +30,8 @@ class Endpoint:
     host: str
     http_port: int
     grpc_port: int
+    service_port: int = 0
+    """The port that is open once the component is ready, as Seldon's operator chose it; 0: the HTTP port."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,8 @@ def _endpoint(tree: Mapping[str, Any], where: str) -> Endpoint | None:
     ports = [tree.get("httpPort") or tree.get("service_port"), tree.get("grpcPort") or tree.get("service_port")]
     if not all(isinstance(port, int) and 0 < port < 65536 for port in ports):
         raise InvalidPredictor(f"{where}: endpoint needs httpPort and grpcPort from 1 to 65535, not {ports}")
-    return Endpoint(str(host), *ports)
+    service_port = tree.get("service_port")
+    return Endpoint(str(host), *ports, service_port=service_port if isinstance(service_port, int) else 0)
 
 
 def _logger(tree: Any) -> Logger | None:

@@ -10,24 +10,21 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Final
 from urllib.parse import quote
 from uuid import UUID
 
 from model_server.graph.messages import GrpcMessage, Message
+from model_server.graph.walk import Told
 
 PROTOBUF: Final = "application/protobuf"
+_TYPES: Final = {
+    Told.REQUEST: "io.seldon.serving.inference.request",
+    Told.RESPONSE: "io.seldon.serving.inference.response",
+    Told.FEEDBACK: "io.seldon.serving.feedback",
+}
 _PRINTABLE: Final = "".join(chr(code) for code in range(0x21, 0x7F)) + " "
 _GZIP: Final = zlib.MAX_WBITS | 16
-
-
-class Kind(Enum):
-    """What is told, and its `ce-type`."""
-
-    REQUEST = "io.seldon.serving.inference.request"
-    RESPONSE = "io.seldon.serving.inference.response"
-    FEEDBACK = "io.seldon.serving.feedback"
 
 
 class NotPlain(ValueError):
@@ -57,7 +54,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Event:
-    kind: Kind
+    told: Told
     node_name: str
     puid: str
     body: bytes
@@ -67,11 +64,11 @@ class Event:
     """With its zone, UTC."""
 
     @classmethod
-    def of(cls, kind: Kind, node_name: str, puid: str, message: Message, time: datetime) -> Event:
+    def of(cls, told: Told, node_name: str, puid: str, message: Message, time: datetime) -> Event:
         """Errors: TypeError, ValueError where the message is a tree that is no JSON."""
         if isinstance(message, GrpcMessage):
-            return cls(kind, node_name, puid, message.serialized, PROTOBUF, "", time)
-        return cls(kind, node_name, puid, message.body, message.content_type, message.content_encoding, time)
+            return cls(told, node_name, puid, message.serialized, PROTOBUF, "", time)
+        return cls(told, node_name, puid, message.body, message.content_type, message.content_encoding, time)
 
     def headers(self, source: Mapping[str, str], entropy: bytes) -> list[tuple[str, str]]:
         """All but the encoding. `entropy`: uint8[40], of which the event's id and its traceparent are made."""
@@ -79,7 +76,7 @@ class Event:
             **source,
             "ce-id": str(UUID(bytes=entropy[:16], version=4)),
             "ce-time": self.time.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "ce-type": self.kind.value,
+            "ce-type": _TYPES[self.told],
             "ce-modelid": _value(self.node_name),
             "ce-requestid": _value(self.puid),
             "ce-traceparent": f"00-{entropy[16:32].hex()}-{entropy[32:40].hex()}-00",

@@ -192,11 +192,12 @@ def _endpoint(tree: Mapping[str, Any], where: str) -> Endpoint | None:
     host = tree.get("service_host")
     if not host:
         return None
-    ports = [tree.get("httpPort") or tree.get("service_port"), tree.get("grpcPort") or tree.get("service_port")]
+    service_port = tree.get("service_port")
+    ports: list[Any] = [tree.get("httpPort") or service_port, tree.get("grpcPort") or service_port]
     if not all(isinstance(port, int) and 0 < port < 65536 for port in ports):
         raise InvalidPredictor(f"{where}: endpoint needs httpPort and grpcPort from 1 to 65535, not {ports}")
-    service_port = tree.get("service_port")
-    return Endpoint(str(host), *ports, service_port=service_port if isinstance(service_port, int) else 0)
+    http_port, grpc_port = ports
+    return Endpoint(str(host), http_port, grpc_port, service_port if isinstance(service_port, int) else 0)
 
 
 def _logger(tree: Any) -> Logger | None:

@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from model_server.graph.cloud_events import Event, Kind, NotPlain, Source, unpacked
+from model_server.graph.cloud_events import Event, NotPlain, Source, unpacked
 from model_server.graph.components.http_client import HttpClient
 from model_server.graph.errors import ComponentUnreachable, GraphError
 from model_server.graph.messages import Context, Message
 from model_server.graph.predictor import Node
+from model_server.graph.walk import Told
 
 QUEUE_LENGTH: Final = 10_000
 """The executor's --log_work_buffer_size."""
@@ -87,7 +88,7 @@ class RequestLog:
     def start(self) -> None:
         self._workers = [asyncio.create_task(self._work()) for _ in range(self._n_workers)]
 
-    def tell(self, kind: Kind, node: Node, message: Message, context: Context) -> None:
+    def tell(self, told: Told, node: Node, message: Message, context: Context) -> None:
         """Returns at once. Errors: none."""
         url = node.logger.url if node.logger is not None and node.logger.url else self._default_url
         if self._is_closed:
@@ -97,7 +98,7 @@ class RequestLog:
                 Dropped.NO_ADDRESS, f"node {node.name} names no url in its logger; REQUEST_LOGGER_DEFAULT_ENDPOINT may"
             )
         try:
-            event = Event.of(kind, node.name, context.puid, message, datetime.now(UTC))
+            event = Event.of(told, node.name, context.puid, message, datetime.now(UTC))
         except (TypeError, ValueError) as error:
             return self._drops.note(Dropped.UNREADABLE, f"a message at node {node.name} is no JSON: {error}")
         if self._held_bytes + len(event.body) > self._queue_bytes or self._queue.full():
@@ -160,7 +161,7 @@ class RequestLog:
         return None
 
     async def _posted(self, url: str, headers: list[tuple[str, str]], body: bytes) -> int:
-        """The status of the answer. Where a connection fails, the same event is posted once more. Errors: GraphError."""
+        """The status of the answer. Where a connection fails, the event is posted once more. Errors: GraphError."""
         try:
             return await self._once(url, headers, body)
         except ComponentUnreachable:

@@ -7,6 +7,7 @@ The executor's users know Go's words (`dial tcp 10.1.2.3:9000: connect: connecti
 from __future__ import annotations
 
 import io
+import os
 import re
 import socket
 from collections.abc import Callable, Sequence
@@ -150,7 +151,9 @@ def _cause(error: Exception, url: str) -> str:
 
 
 def _words(error: OSError) -> str:
-    return (error.strerror or str(error) or type(error).__name__).lower()
+    """The system's words for it: event loops put their own in their place."""
+    number = error.errno or 0
+    return (os.strerror(number) if number > 0 else str(error) or type(error).__name__).lower()
 
 
 def _said(method: str, url: str) -> str:

@@ -6,6 +6,8 @@ HTTP protocol binding; the names after `ce-` are those of Seldon's executor.
 
 from __future__ import annotations
 
+import gzip
+import io
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +26,6 @@ _TYPES: Final = {
     Told.FEEDBACK: "io.seldon.serving.feedback",
 }
 _PRINTABLE: Final = "".join(chr(code) for code in range(0x21, 0x7F)) + " "
-_GZIP: Final = zlib.MAX_WBITS | 16
 
 
 class NotPlain(ValueError):
@@ -88,20 +89,16 @@ class Event:
 
 def unpacked(body: bytes, max_bytes: int) -> bytes:
     """What was compressed with gzip, in one member or several. Errors: NotPlain; no more than `max_bytes` are held."""
-    plain = bytearray()
-    rest = body
-    while rest:
-        member = zlib.decompressobj(_GZIP)
-        try:
-            plain += member.decompress(rest, max_bytes - len(plain) + 1)
-        except zlib.error as error:
-            raise NotPlain(f"the body is no gzip, as its Content-Encoding says: {error}") from error
-        if len(plain) > max_bytes:
-            raise NotPlain(f"the body is larger than {max_bytes} bytes once unpacked, which is as much as is told")
-        if not member.eof:
-            raise NotPlain(f"the body ends in the midst of its gzip, after {len(body)} bytes")
-        rest = member.unused_data.lstrip(b"\0")  # padding is allowed
-    return bytes(plain)
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
+            plain = file.read(max_bytes + 1)
+    except EOFError as error:
+        raise NotPlain(f"the body ends in the midst of its gzip, after {len(body)} bytes") from error
+    except (OSError, zlib.error) as error:
+        raise NotPlain(f"the body is no gzip, as its Content-Encoding says: {error}") from error
+    if len(plain) > max_bytes:
+        raise NotPlain(f"the body is larger than {max_bytes} bytes once unpacked, which is as much as is told")
+    return plain
 
 
 def _value(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -101,6 +102,11 @@ def test_what_is_no_gzip_is_refused(body):
 
 def test_a_bomb_is_not_unpacked_beyond_the_bound():
     bomb = gzip.compress(bytes(50_000_000))
-    with pytest.raises(NotPlain, match="larger than 1000 bytes once unpacked"):
-        unpacked(bomb, 1000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(NotPlain, match="larger than 1000 bytes once unpacked"):
+            unpacked(bomb, 1000)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
     assert len(unpacked(gzip.compress(bytes(1000)), 1000)) == 1000

@@ -275,15 +275,25 @@ async def test_a_url_that_is_none_is_counted():
 
 
 @in_loop
-async def test_a_collector_that_restarts_misses_nothing():
+async def test_a_collector_that_restarts_misses_nothing(monkeypatch):
     collector = Collector()
+    attempts = []
     async with request_log(retry_after_seconds=2.0) as (log, drops):
         async with collector.serving():
             log.tell(Told.REQUEST, collector.node(), message("before"), CONTEXT)
             await until(lambda: collector.events)
-        node = collector.node()
-        for n in range(30):  # more than there are workers
-            log.tell(Told.REQUEST, node, message(str(n)), CONTEXT)
+        posted_once = log._posted_once
+
+        async def counted(url, headers, body):
+            try:
+                return await posted_once(url, headers, body)
+            finally:
+                attempts.append(body)
+
+        monkeypatch.setattr(log, "_posted_once", counted)
+        for n in range(30):
+            log.tell(Told.REQUEST, collector.node(), message(str(n)), CONTEXT)
+        await until(lambda: len(attempts) == 10)  # all workers have met nobody, 20 events wait behind them
         async with collector.serving(collector.port):
             await until(lambda: len(collector.events) == 31)
         assert not drops

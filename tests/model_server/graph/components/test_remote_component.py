@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
+import subprocess
+import sys
 
 import grpc
 import pytest
@@ -117,11 +118,48 @@ async def test_no_host_makes_readiness_raise(host):
     await client.close()
 
 
+FORKS = """
+import asyncio, os
+from model_server.graph.components.http_client import HttpClient
+from model_server.graph.components.remote import RemoteComponent
+from model_server.graph.errors import ComponentUnreachable
+from model_server.graph.messages import Context, GrpcMessage, RestMessage
+from model_server.graph.predictor import Endpoint, Node
+from model_server.graph.verbs import Verb
+
+client = HttpClient()
+remote = RemoteComponent(Node("elsewhere", endpoint=Endpoint("127.0.0.1", 9, 9)), client)
+
+async def call():
+    n_unreachable = 0
+    for message, transport in ((RestMessage(b"{}"), "rest"), (GrpcMessage(b""), "grpc")):
+        try:
+            await remote.call(Verb.PREDICT, message, Context("p", transport))
+        except ComponentUnreachable:
+            n_unreachable += 1
+    await remote.close()
+    await client.close()
+    return n_unreachable
+
+children = []
+for _ in range(2):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(asyncio.run(call()))
+    children.append(pid)
+print([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children])
+"""
+
+
+def test_it_is_made_once_and_called_in_each_process_that_is_forked_then():
+    forked = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, check=False, timeout=60)
+    assert (forked.stdout, forked.stderr) == ("[2, 2]\n", "")
+
+
 @in_loop
-async def test_it_can_be_made_before_the_loop_and_closed_without_a_call():
-    async with remote_at() as remote:
-        await asyncio.sleep(0)
-        assert remote.name == "elsewhere"
+async def test_it_is_closed_without_a_call():
+    async with remote_at():
+        pass
 
 
 def test_a_node_without_an_address_is_refused():

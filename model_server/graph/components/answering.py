@@ -19,7 +19,7 @@ _ROW_WISE_VERBS = (Verb.PREDICT, Verb.TRANSFORM_INPUT, Verb.TRANSFORM_OUTPUT)
 
 def row_wise_verbs(wrapped: Wrapped) -> tuple[Verb, ...]:
     """For which of them it declares that the rows of several requests may come in one call."""
-    return tuple(verb for verb in _ROW_WISE_VERBS if row_wise.declares(wrapped.user_object, verb))
+    return tuple(verb for verb in _ROW_WISE_VERBS if row_wise.declares(wrapped.user.instance, verb))
 
 
 def answer(wrapped: Wrapped, verb: Verb, message: Message, max_rows: int, passes_through: bool = False) -> Message:

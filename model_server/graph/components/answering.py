@@ -11,15 +11,13 @@ from model_server.graph import protos
 from model_server.graph.errors import GraphError, MessageUnreadable, TooLarge, WrapperError
 from model_server.graph.messages import GrpcMessage, Message, RestMessage, encode
 from model_server.graph.verbs import Verb
-from model_server.graph.wrapper import row_wise
+from model_server.graph.wrapper import bodies, row_wise
 from model_server.graph.wrapper.calls import Wrapped
-
-_ROW_WISE_VERBS = (Verb.PREDICT, Verb.TRANSFORM_INPUT, Verb.TRANSFORM_OUTPUT)
 
 
 def row_wise_verbs(wrapped: Wrapped) -> tuple[Verb, ...]:
     """For which of them it declares that the rows of several requests may come in one call."""
-    return tuple(verb for verb in _ROW_WISE_VERBS if row_wise.declares(wrapped.user.instance, verb))
+    return tuple(verb for verb in Verb if row_wise.is_row_wise(wrapped, verb))
 
 
 def answer(wrapped: Wrapped, verb: Verb, message: Message, max_rows: int, passes_through: bool = False) -> Message:

@@ -17,6 +17,7 @@ from model_server.graph import protos
 
 FUSED, REMOTE = "fused", "remote"
 CLIENT = "seldon_api_executor_client_requests_seconds_count"
+NO_WORDS = "Exception calling application: "
 SERVER = "seldon_api_executor_server_requests_seconds_count"
 
 
@@ -142,8 +143,15 @@ def grpc_without_meta(step, receive):
 
 @difference("A caller's fault is INVALID_ARGUMENT with its words: grpcio's UNKNOWN has none of them.")
 def grpc_clients_fault(step, receive):
-    if not step.is_rest and receive.get("details") == "Exception calling application: ":
+    if not step.is_rest and receive.get("details") is not ANY and receive.get("details") == NO_WORDS:
         return {"code": "INVALID_ARGUMENT", "details": ANY}
+    return None
+
+
+@difference("A component of this process that is late is named over gRPC too.")
+def late_components_are_named(step, receive):
+    if step.mode == FUSED and receive.get("code") == "DEADLINE_EXCEEDED":
+        return receive | {"details": "component sleeps: context deadline exceeded"}
     return None
 
 
@@ -287,11 +295,13 @@ class Expectations:
         return step, expected
 
     def metrics(self):
-        """The counts that should be there when all steps have been gone.
+        """The counts that should be there when all steps have been gone; None where those who counted had died.
 
         Of REST calls to components: as many as there were. The executor, under concurrency, counts some for another
         node (its HTTP client is shared): seen in the conversation `combiner` alone.
         """
+        if any("executor_exited" in step for step in self._conversation["steps"]):
+            return None
         counts = collections.Counter()
         for each in self._conversation["metrics_after"]:
             labels = each["labels"]
@@ -344,7 +354,7 @@ def _image(step, node):
 def _move(counts, step, expected):
     """Count a request by the status that we give it, where that is not the one recorded."""
     recorded, ours = step.recorded["receive"], expected.receive
-    if recorded.get("code") == ours["code"] and "executor_exited" not in step.recorded:
+    if recorded.get("code") == ours["code"]:
         return
     service = _service(step)
     labels = {
@@ -354,7 +364,7 @@ def _move(counts, step, expected):
         "service": service,
         "method": step.recorded["send"]["method"].lower() if step.is_rest else "unary",
     }
-    if "code" in recorded and "executor_exited" not in step.recorded:
+    if "code" in recorded:
         counts[SERVER, tuple(sorted((labels | {"code": _code(recorded["code"])}).items()))] -= 1
     counts[SERVER, tuple(sorted((labels | {"code": _code(ours["code"])}).items()))] += 1
 

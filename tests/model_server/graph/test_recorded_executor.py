@@ -20,6 +20,8 @@ pytestmark = [
     pytest.mark.skipif(not recorded.names(), reason=f"no recorded conversations: {recorded.VARIABLE} is not set"),
 ]
 EVENT_SECONDS = 10.0
+GIVEN_UP = {"rest-timeout", "grpc-timeout"}
+"""Conversations in which a component is still at a call when its caller has been answered."""
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +84,7 @@ class Talk:
         self.name = name
         self.expectations = Expectations(name, conversation, mode)
         self.mode = mode
+        self.asked_in_between = {"status", "/health/status"} if name in GIVEN_UP else set()
         self.hosts = running
         self.calls = calls
         self.events = events
@@ -157,7 +160,7 @@ class Talk:
 
     async def is_busy(self):
         """Whether a component in the server is still at a call that was given up: it does not take another then."""
-        if self.name not in {"rest-timeout", "grpc-timeout"} or self.mode == REMOTE:
+        if self.name not in GIVEN_UP or self.mode == REMOTE:
             return False
         async with (
             aiohttp.ClientSession() as session,
@@ -170,9 +173,11 @@ class Talk:
         seen = {}
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                if sample.name in {CLIENT, SERVER}:
+                if sample.name in {CLIENT, SERVER} and sample.labels["service"] not in self.asked_in_between:
                     seen[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
-        assert seen == self.expectations.metrics()
+        expected = self.expectations.metrics()
+        if expected is not None:
+            assert seen == expected
 
 
 def _comparable(call, headers):

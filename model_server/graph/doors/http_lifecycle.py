@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from enum import IntEnum
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -20,6 +20,10 @@ from model_server.graph.doors import http_refusals as refusals
 from model_server.graph.doors.http_connections import Admission, Connections
 from model_server.graph.doors.http_exchange import Exchange, Outlet
 from model_server.graph.doors.http_refusals import Refusal
+
+
+NOTICED_SECONDS: Final = 1.0
+"""For a client to notice that its connection is over, where it had sent everything and got its answer."""
 
 
 class Phase(IntEnum):
@@ -52,6 +56,7 @@ class Lifecycle(HttpToolsProtocol):
         """What the application answers now, or answered last; younger exchanges wait in `pipeline`."""
         self.last_words: Refusal | None = None
         self.has_client_finished = False
+        self.linger_seconds = self.limits.linger_seconds
         self.discarded_bytes = 0
         self.unsent_bytes = 0
         self.unsent_since = 0.0
@@ -121,6 +126,8 @@ class Lifecycle(HttpToolsProtocol):
     def finish(self) -> None:
         if self.phase == FINISHED or self.transport.is_closing():
             return
+        if self.last_words is None and self.phase in {WAITING, OVER}:
+            self.linger_seconds = min(NOTICED_SECONDS, self.limits.linger_seconds)
         self.phase, self.since = FINISHED, self.loop.time()
         if self.last_words is not None:
             self.transport.write(self.last_words.answer())
@@ -154,13 +161,13 @@ class Lifecycle(HttpToolsProtocol):
                 self.refuse(refusals.head_too_slow(self.limits))
             elif now - self.since > self.limits.request_timeout_seconds:
                 self.refuse(refusals.request_too_slow(self.limits))
-        elif self.phase == TURNED_AWAY and now - self.since > self.limits.linger_seconds:
+        elif self.phase == TURNED_AWAY and now - self.since > self.linger_seconds:
             self.shared.on_refusal("too_many_connections")
             self.transport.close()
         elif self.phase == FINISHED:
             if self.unsent_bytes:
                 self.since = now
-            elif now - self.since > self.limits.linger_seconds:
+            elif now - self.since > self.linger_seconds:
                 self.transport.abort()
         elif self.is_idle and not self.unsent_bytes and now - self.since > self.shared.idle_timeout_seconds:
             self.transport.close()

@@ -9,14 +9,19 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
+from unittest.mock import patch
 
 import pytest
 import uvloop
 
+from model_server.graph.doors import http_server
 from model_server.graph.doors.asgi import read_body, respond
-from model_server.graph.doors.http_server import HttpServer, Limits
+from model_server.graph.doors.http_limits import Limits
+from model_server.graph.doors.http_protocol import HttpConnection
+from model_server.graph.doors.http_server import HttpServer
 
 JSON = (b"content-type", b"application/json")
+BEHAVIOURS = {"size", "held", "deaf", "early", "early_and_last", "broken", "half", "big"}
 SECONDS = 20.0
 """How long a test waits for what must happen, before it fails."""
 
@@ -36,16 +41,15 @@ class Application:
         self.max_body_bytes = max_body_bytes
         self.began = Counter()
         self.left = []
-        self.gate = None
+        self.gate = asyncio.Event()
 
     async def __call__(self, scope, receive, send):
         assert scope["type"] == "http"
         path = scope["path"]
         self.began[path] += 1
-        if self.gate is None:
-            self.gate = asyncio.Event()
         try:
-            await getattr(self, path.split("/")[1], self.echo)(scope, receive, send)
+            name = path.strip("/").split("/")[0]
+            await getattr(self, name if name in BEHAVIOURS else "echo")(scope, receive, send)
         except Exception as error:
             self.left.append(type(error).__name__)
             if type(error).__name__ != "ClientGone":
@@ -94,14 +98,30 @@ class Application:
         await respond(send, 200, [JSON], b"x" * int(scope["path"].split("/")[2]))
 
 
+class Counting(HttpConnection):
+    """The connection under test, which tells how many there are, and how much was read from which port."""
+
+    n_read = Counter()
+    n_accepted = 0
+
+    def connection_made(self, transport):
+        super().connection_made(transport)
+        Counting.n_accepted += 1
+
+    def data_received(self, data):
+        super().data_received(data)
+        self.n_read[self.client[1]] += len(data)
+
+
 class Serving:
-    def __init__(self, limits, loop_factory):
+    def __init__(self, limits, loop_factory, beside):
         self.limits = limits
         self.app = Application(limits.max_body_bytes)
         self.refusals = Counter()
-        self.loop = loop_factory()
-        self.thread = threading.Thread(target=self.loop.run_forever)
-        self.thread.start()
+        self.loop = beside.loop if beside else loop_factory()
+        self.thread = None if beside else threading.Thread(target=self.loop.run_forever)
+        if self.thread:
+            self.thread.start()
         listening = socket.create_server(("127.0.0.1", 0))
         self.port = listening.getsockname()[1]
         self.server = HttpServer(self.app, listening, limits, self._refused)
@@ -120,6 +140,30 @@ class Serving:
 
         return self.run(called())
 
+    def pass_time(self, seconds):
+        """Let the server look at its clients as it would so much later."""
+        self.call(lambda: self.server._connections.look(self.loop.time() + seconds))
+
+    def receives(self, client, sent):
+        """Send it, and wait until the server has read it."""
+        before = Counting.n_read[client.port]
+        client.send(sent)
+        eventually("the server has read it", lambda: Counting.n_read[client.port] == before + len(sent))
+
+    def reads_no_more(self, client):
+        return self._connection_says(client, lambda connection: connection.flow.read_paused)
+
+    def unsent_bytes(self, client):
+        return self._connection_says(client, lambda connection: connection.transport.get_write_buffer_size())
+
+    def _connection_says(self, client, question):
+        """None where the server does not know of the connection yet, or any more."""
+
+        def ask():
+            return [question(each) for each in self.server._connections.seated if each.client[1] == client.port]
+
+        return next(iter(self.call(ask)), None)
+
     def release(self):
         self.call(self.app.gate.set)
 
@@ -128,12 +172,11 @@ class Serving:
 
     @property
     def open_connections(self):
-        connections = self.server._connections
-        return len(connections.seated) + len(connections.turned_away)
+        return self.call(lambda: len(self.server._connections.seated) + len(self.server._connections.turned_away))
 
     @property
     def tasks(self):
-        return len(self.server._connections.tasks)
+        return self.call(lambda: len(self.server._connections.tasks))
 
     def client(self):
         client = Client(self.port)
@@ -155,19 +198,23 @@ class Serving:
     def close(self):
         for client in self.clients:
             client.close()
+        self.release()
         self.stop(1.0)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
+        if self.thread:
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self.thread.join()
+            self.loop.close()
 
 
 @contextmanager
-def serving(loop_factory=uvloop.new_event_loop, **limits):
-    server = Serving(Limits(**limits), loop_factory)
-    try:
-        yield server
-    finally:
-        server.close()
+def serving(loop_factory=uvloop.new_event_loop, *, beside=None, **limits):
+    """`beside`: another server, in whose loop this one runs."""
+    with patch.object(http_server, "HttpConnection", Counting):
+        server = Serving(Limits(**limits), loop_factory, beside)
+        try:
+            yield server
+        finally:
+            server.close()
 
 
 class Answer:
@@ -197,6 +244,7 @@ class Client:
     def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.port = self.socket.getsockname()[1]
         self.file = self.socket.makefile("rb")
 
     def send(self, data):

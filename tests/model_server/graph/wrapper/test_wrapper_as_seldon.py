@@ -5,7 +5,6 @@ What differs on purpose stands in `wrapper_differences.py`.
 
 import functools
 import json
-import logging
 
 import pytest
 import wrapper_zoo as zoo
@@ -13,7 +12,7 @@ from google.protobuf import json_format
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from seldon_core.proto import prediction_pb2
-from stock_oracle import IDENTITY, Ours, Stock, in_our_pool, without_metrics_in_answers
+from stock_oracle import Ours, Stock, in_our_pool, without_metrics_in_answers
 from wrapper_differences import OVER_GRPC, OVER_REST, Case, explains
 from wrapper_messages import metas, protos, tables, trees, well_formed
 
@@ -46,20 +45,6 @@ TREES = [
     {"binData": "AAE="},
     {},
 ]
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    """Both wrappers log every failure, and most of these are."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch):
-    monkeypatch.setenv("PREDICTIVE_UNIT_ID", IDENTITY.unit)
-    monkeypatch.setenv("PREDICTIVE_UNIT_IMAGE", IDENTITY.image)
 
 
 @functools.cache

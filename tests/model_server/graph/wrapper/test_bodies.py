@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 import wrapper_zoo as zoo
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stock_oracle import Ours, Stock
 from werkzeug.datastructures import FileStorage
@@ -131,6 +131,7 @@ pieces = st.sampled_from(
 hostile = st.one_of(st.binary(max_size=40), st.lists(pieces | st.binary(max_size=3), max_size=12).map(b"".join))
 
 
+@settings(deadline=None)
 @given(hostile, content_types, st.text(max_size=12) | st.just("json=[1]"))
 def test_whatever_bytes_come_the_outcome_is_a_tree_or_a_4xx(body, content_type, query):
     for read in (bodies.decode, bodies.undecoded):
@@ -142,6 +143,7 @@ def test_whatever_bytes_come_the_outcome_is_a_tree_or_a_4xx(body, content_type, 
 
 
 @pytest.mark.parametrize("body", [BODY, BODY[:40], BODY.replace(b"\r\n", b"\n")])
+@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_form_is_refused_or_read(body, data):
     at = data.draw(st.integers(0, len(body)))

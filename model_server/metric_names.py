@@ -43,7 +43,7 @@ BATCH_REQUESTS: Final = "graph_server_batch_requests"
 """Histogram: requests that one call of a row-wise component answered. Label: model_name."""
 
 EVENTS_DROPPED: Final = "graph_server_events_dropped"
-"""Counter: events of the request log that were not delivered."""
+"""Counter: events of the request log that were not delivered. Label: reason."""
 
 UNROUTED_FEEDBACK: Final = "graph_server_unrouted_feedback"
 """Counter: feedback that does not say which branch of a router answered. Label: model_name, the router."""

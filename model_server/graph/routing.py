@@ -93,4 +93,6 @@ def _items(tree: Any) -> list[tuple[Any, Any]]:
 
 
 def _is_whole(branch: Any) -> bool:
-    return isinstance(branch, int | float) and not isinstance(branch, bool) and math.isfinite(branch) and branch % 1 == 0
+    return (
+        isinstance(branch, int | float) and not isinstance(branch, bool) and math.isfinite(branch) and branch % 1 == 0
+    )

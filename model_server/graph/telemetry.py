@@ -16,13 +16,31 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from model_server import metric_names as names
-from model_server.graph.wrapper.calls import Identity
+from model_server.graph.wrapper.identity import Identity
 
 logger = logging.getLogger(__name__)
 
-EXECUTOR_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-"""Seconds. Those of Seldon's executor; finer ones are `names.REQUEST_SECONDS`'s."""
-FINE_BUCKETS: Final = (0.00025, 0.0005, 0.001, 0.0025, *EXECUTOR_BUCKETS)
+BUCKETS: Final = (
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.075,
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+    1,
+    2.5,
+    5,
+    7.5,
+    10,
+)
+"""Seconds. Those of Seldon's executor, from 0.005, and finer ones below."""
 TIMER_BUCKETS: Final = tuple(10 ** (-3 + i * (3 + 1.4771212547196624) / 49) for i in range(49)) + (30.0,)
 """Seconds, of a component's own TIMER metrics: 50 from 0.001 to 30, evenly on a logarithmic scale."""
 NOT_GIVEN: Final = "NOT_IMPLEMENTED"  # what Seldon's wrapper says where it was not told
@@ -40,18 +58,26 @@ class Telemetry:
         registry = CollectorRegistry()  # each process's own; what is shown comes from the files of all
         self._where = (deployment, predictor, version)
         self._server = Histogram(
-            names.EXECUTOR_SERVER, "Requests that this server answered.", _SERVER_LABELS, registry=registry,
-            buckets=EXECUTOR_BUCKETS,
+            names.EXECUTOR_SERVER,
+            "Requests that this server answered.",
+            _SERVER_LABELS,
+            registry=registry,
+            buckets=BUCKETS,
         )
         self._server_summary = Summary(
             f"{names.EXECUTOR_SERVER}_summary", "Requests that this server answered.", _SERVER_LABELS, registry=registry
         )
         self._client = Histogram(
-            names.EXECUTOR_CLIENT, "Calls to the components of the graph.", _CLIENT_LABELS, registry=registry,
-            buckets=FINE_BUCKETS,
+            names.EXECUTOR_CLIENT,
+            "Calls to the components of the graph.",
+            _CLIENT_LABELS,
+            registry=registry,
+            buckets=BUCKETS,
         )
         self._client_summary = Summary(
-            f"{names.EXECUTOR_CLIENT}_summary", "Calls to the components of the graph.", _CLIENT_LABELS,
+            f"{names.EXECUTOR_CLIENT}_summary",
+            "Calls to the components of the graph.",
+            _CLIENT_LABELS,
             registry=registry,
         )
         self._refused = Counter(
@@ -61,18 +87,29 @@ class Telemetry:
             names.IN_FLIGHT, "Requests that are being answered.", registry=registry, multiprocess_mode="livesum"
         )
         self._batch_rows = Histogram(
-            names.BATCH_ROWS, "Rows that one call of a row-wise component answered.", ("model_name",),
-            registry=registry, buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000),
+            names.BATCH_ROWS,
+            "Rows that one call of a row-wise component answered.",
+            ("model_name",),
+            registry=registry,
+            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000),
         )
         self._batch_requests = Histogram(
-            names.BATCH_REQUESTS, "Requests that one call of a row-wise component answered.", ("model_name",),
-            registry=registry, buckets=(1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500),
+            names.BATCH_REQUESTS,
+            "Requests that one call of a row-wise component answered.",
+            ("model_name",),
+            registry=registry,
+            buckets=(1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500),
         )
         self._events_dropped = Counter(
-            names.EVENTS_DROPPED, "Events of the request log that were not delivered.", registry=registry
+            names.EVENTS_DROPPED,
+            "Events of the request log that were not delivered.",
+            ("reason",),
+            registry=registry,
         )
         self._unrouted = Counter(
-            names.UNROUTED_FEEDBACK, "Feedback that does not say which branch of a router answered.", ("model_name",),
+            names.UNROUTED_FEEDBACK,
+            "Feedback that does not say which branch of a router answered.",
+            ("model_name",),
             registry=registry,
         )
         self._timed_out = Counter(
@@ -102,8 +139,8 @@ class Telemetry:
     def in_flight(self, change: int) -> None:
         self._in_flight.inc(change)
 
-    def event_dropped(self) -> None:
-        self._events_dropped.inc()
+    def event_dropped(self, reason: str) -> None:
+        self._events_dropped.labels(reason).inc()
 
     def feedback_without_routing(self, router: str) -> None:
         self._unrouted.labels(router).inc()

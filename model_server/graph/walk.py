@@ -136,9 +136,7 @@ class Walk:
     async def _send_feedback(
         self, node: Node, message: Message, context: Context, routing: Mapping[str, int]
     ) -> Message:
-        await _all(
-            self._send_feedback(child, message, context, routing) for child in self._rewarded(node, routing)
-        )
+        await _all(self._send_feedback(child, message, context, routing) for child in self._rewarded(node, routing))
         if node.logger is not None and node.logger.responses:
             self._tell(Told.FEEDBACK, node, message, context)
         if not duties.takes_feedback(node):

@@ -163,7 +163,8 @@ def _copy(uri: str, cache: Path) -> Path:
 def _fetch(system: Any, path: str, folder: Path, shown: str) -> str:
     """Every file at or below a path, into a folder. A digest of names and contents comes back."""
     is_http = "http" in system.protocol
-    listed = system.find(path, detail=True, **({"maxdepth": MAX_HTTP_DEPTH} if is_http else {}))
+    # Of pages, a page that fails would else be left out.
+    listed = system.find(path, detail=True, **({"maxdepth": MAX_HTTP_DEPTH, "on_error": "raise"} if is_http else {}))
     names = {name: _relative(name, path, is_http=is_http, shown=shown) for name in sorted(listed)}
     files = {name: relative for name, relative in names.items() if relative is not None}
     if not files:
@@ -222,4 +223,5 @@ def _relative(name: str, root: str, *, is_http: bool, shown: str) -> str | None:
 
 
 def _without_secrets(error: Exception, uri: str, shown: str) -> str:
-    return str(error).replace(uri, shown)
+    """Its first line: some libraries tell of every folder in which they looked for themselves."""
+    return str(error).replace(uri, shown).partition("\n")[0]

@@ -6,7 +6,7 @@ import logging
 import numpy as np
 import pytest
 import xgboost as xgb
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from trained_models import N_FEATURES, OBJECTIVES, rows, saved, stock_answer, trained
 
@@ -113,7 +113,14 @@ def stock_matrix(X):
     return matrix
 
 
+ROUNDED_ONCE = 2**60 + 2**36 + 1  # to float32; by way of float64 it would be rounded twice, and down
+
+
 @settings(deadline=None, max_examples=300)
+@example([[ROUNDED_ONCE, 1, 2]])
+@example([[ROUNDED_ONCE, 1, 2.5]])
+@example([[ROUNDED_ONCE, 1, None]])
+@example([[2**64 - 1, 1, 2]])
 @given(st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=3))
 def test_numbers_of_every_kind_become_what_xgboost_makes_of_them(cells):
     X = np.array(cells)  # as the wrapper does

@@ -152,6 +152,19 @@ class ComponentStuck(GraphError):
     reason = "component_stuck"
 
 
+class ClientGone(GraphError):
+    """The client left before its request was complete; nobody is there to be answered."""
+
+    http_status = 499  # nginx's number for it, which nobody sees but the log
+    code = "CANCELLED"
+
+
+class InvalidLimits(ModelServerError):
+    """What a client may take is not said in numbers that can be kept; nothing starts."""
+
+    exit_code: ClassVar[int] = 2
+
+
 class InvalidPredictor(ModelServerError):
     """What should be served is not described well enough; nothing starts."""
 

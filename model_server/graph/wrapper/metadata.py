@@ -65,6 +65,7 @@ SCHEMA: Final = _closed(
         "custom": {"type": "object", "additionalProperties": _TEXT},
     }
 )
+_RULES: Final = jsonschema.Draft202012Validator(SCHEMA)
 
 
 class Metadata:
@@ -82,13 +83,11 @@ class Metadata:
             **_of_class(instance),
             **_of_environment(identity.model_metadata),
         }
-        self._told: dict[str, Any] | None = told
-        try:
-            jsonschema.validate(told, SCHEMA)
-        except jsonschema.ValidationError as error:
-            name = type(instance).__name__
-            logger.error("Seldon's rules refuse the metadata of %s: %s", name, error.message)  # noqa: TRY400  (said so)
-            self._told = None
+        error = jsonschema.exceptions.best_match(_RULES.iter_errors(told))
+        if error is not None:
+            where = ".".join(map(str, error.absolute_path)) or "the whole"
+            logger.error("Seldon's rules refuse the metadata of %s: %s: %s", type(instance), where, error.message)
+        self._told: dict[str, Any] | None = told if error is None else None
 
     def tree(self) -> dict[str, Any]:
         """Errors: WrapperError with 500, where they are not valid."""

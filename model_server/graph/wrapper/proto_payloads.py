@@ -172,4 +172,4 @@ def _fill_data(data: Any, request: Any, array: NDArray[Any], own: Own) -> None:
         data.tensor.SetInParent()
     else:
         data.ndarray.SetInParent()
-        data.ndarray.extend(array.tolist())
+        data.ndarray.extend(array.tolist() if array.ndim else array)

@@ -165,7 +165,7 @@ class Telemetry:
 
 
 class _ComponentMetrics:
-    """Custom metrics, whose names and labels nobody knows beforehand: a metric object for each name and set of labels."""
+    """Custom metrics, whose names and labels nobody knows beforehand: an object for each name and set of labels."""
 
     def __init__(self) -> None:
         self._series: dict[Any, Any] = {}

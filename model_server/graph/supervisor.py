@@ -45,6 +45,7 @@ class Supervisor:
     def __init__(self, settings: Settings, make_objects: Callable[[], Mapping[str, Any]]) -> None:
         self._settings = settings
         self._make_objects = make_objects
+        self._pid = os.getpid()
         self._workers: dict[int, float] = {}
         """Process id -> when it started."""
         self._services: set[int] = set()
@@ -56,6 +57,9 @@ class Supervisor:
         """Serve until SIGTERM or SIGINT; the exit code. Errors: ModelServerError where it cannot start."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         with _metrics_folder(), self._sockets() as (http, metrics, _reserved):
+            # Imported before the fork: workers share its pages, and one that takes another's place is there at once.
+            from model_server.graph import worker  # noqa: F401, PLC0415 -- only now is the metrics' folder known
+
             self._user_objects = self._make_objects()
             self._http, self._metrics = http, metrics
             self._alive_pipe = os.pipe()  # workers see its end when this process ends, however it ends
@@ -132,7 +136,7 @@ class Supervisor:
 
         os.close(self._alive_pipe[1])
         ready = self._ready_pipe[1]
-        return worker.run(
+        code = worker.run(
             worker.Inheritance(
                 settings=self._settings,
                 user_objects=self._user_objects,
@@ -142,6 +146,9 @@ class Supervisor:
                 on_ready=partial(_tell, ready),
             )
         )
+        if os.getppid() != self._pid:  # it was killed, and could not clean up
+            shutil.rmtree(os.environ[METRICS_FOLDER_VARIABLE], ignore_errors=True)
+        return code
 
     def _fork(self, main: Callable[[], int]) -> int:
         sys.stdout.flush()

@@ -345,7 +345,9 @@ def test_a_web_server_that_fails_is_told_even_if_only_one_page_of_it_does(folder
     ],
 )
 def test_a_protocol_whose_package_is_not_installed_names_it(cache, uri, package):
-    with pytest.raises(ModelUriNotUnderstood, match=rf"not installed here: .*[Ii]nstall {package}.*; or copy the model"):
+    with pytest.raises(
+        ModelUriNotUnderstood, match=rf"not installed here: .*[Ii]nstall {package}.*; or copy the model"
+    ):
         fetched(uri, cache)
 
 

@@ -107,7 +107,10 @@ def test_a_component_runs_here_unless_it_listens_elsewhere_or_there_is_none(one,
             "node in has neither an endpoint nor a class: give its container the env MODEL_NAME",
         ),
         (node("in", environment={"MODEL_NAME": ""}), "node in has neither an endpoint nor a class"),
-        (node("s", implementation="SKLEARN_SERVER"), "node s is a prepackaged SKLEARN_SERVER; XGBOOST_SERVER is the one"),
+        (
+            node("s", implementation="SKLEARN_SERVER"),
+            "node s is a prepackaged SKLEARN_SERVER; XGBOOST_SERVER is the one",
+        ),
         (node("b", implementation="XGBOOST_SERVER"), "node b is an XGBOOST_SERVER without a modelUri"),
     ],
 )

@@ -1,7 +1,7 @@
 """What goes wrong in a graph, and how each door says so: an HTTP status with a Seldon status object, a gRPC code.
 
-`code` is the name of a gRPC status code. Source of the two shapes of a status: Seldon's executor (`status: FAILURE`) and
-Seldon's Python wrapper (`status: 1, code: -1`); an error passes through the graph as its first teller told it.
+`code` is the name of a gRPC status code. Source of the two shapes of a status: Seldon's executor (`status: FAILURE`)
+and Seldon's Python wrapper (`status: 1, code: -1`); an error passes through the graph as its first teller told it.
 """
 
 from __future__ import annotations
@@ -86,6 +86,12 @@ class RouterFailed(GraphError):
         super().__init__(message)
         self.http_status = http_status
 
+    @classmethod
+    def of(cls, url: str, http_status: int) -> RouterFailed:
+        """In the executor's words."""
+        text = f"Internal service call from executor failed calling {url} status code {http_status}"
+        return cls(text, http_status=http_status)
+
     def status(self) -> dict[str, Any]:
         return {"code": 500, "info": self.message, "status": "FAILURE"}
 
@@ -150,6 +156,19 @@ class ComponentStuck(GraphError):
     code = "UNAVAILABLE"
     retry_after_seconds = 1
     reason = "component_stuck"
+
+
+class ClientGone(GraphError):
+    """The client left before its request was complete; nobody is there to be answered."""
+
+    http_status = 499  # nginx's number for it, which nobody sees but the log
+    code = "CANCELLED"
+
+
+class InvalidLimits(ModelServerError):
+    """What a client may take is not said in numbers that can be kept; nothing starts."""
+
+    exit_code: ClassVar[int] = 2
 
 
 class InvalidPredictor(ModelServerError):

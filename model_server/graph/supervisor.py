@@ -1,7 +1,7 @@
 """The parent: makes users' objects once, forks the workers, replaces those that end, and ends with all of them.
 
-It holds the listening sockets, so what has connected waits for the next worker rather than being refused; and the folder
-in which all workers count. It serves nothing itself, starts no thread, and so may fork at any time.
+It holds the listening sockets, so what has connected waits for the next worker rather than being refused; and the
+folder in which all workers count. It serves nothing itself, starts no thread, and so may fork at any time.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,7 +64,7 @@ class Supervisor:
             for user_object in self._user_objects.values():
                 service = getattr(user_object, "custom_service", None)
                 if callable(service):
-                    self._services.add(self._fork(lambda service=service: _run_service(service)))
+                    self._services.add(self._fork(partial(_run_service, service)))
             for _ in range(self._settings.workers):
                 self._start_worker()
             try:
@@ -138,7 +139,7 @@ class Supervisor:
                 http=self._http,
                 metrics=self._metrics,
                 parent_is_gone=self._alive_pipe[0],
-                on_ready=lambda: os.write(ready, b"."),
+                on_ready=partial(_tell, ready),
             )
         )
 
@@ -242,6 +243,10 @@ def _metrics_folder() -> Iterator[None]:
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tell(pipe: int) -> None:
+    os.write(pipe, b".")
 
 
 def _run_service(service: Callable[[], Any]) -> int:

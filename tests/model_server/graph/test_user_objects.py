@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,10 @@ class Echo:
         self.environment = dict(os.environ)
         self.parameters = parameters
 
+class Loads(Echo):
+    def load(self):
+        self.environment = dict(os.environ)
+
 class Sets:
     def __init__(self):
         os.environ["OMP_NUM_THREADS"] = "1"
@@ -53,6 +58,12 @@ def module(tmp_path, monkeypatch, request):
     (tmp_path / f"{name}.py").write_text(CLASS)
     monkeypatch.syspath_prepend(tmp_path)
     return name
+
+
+@pytest.fixture(autouse=True)
+def path_as_it_was(monkeypatch):
+    """Servers look for classes in the current folder, and are processes of their own elsewhere."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
 
 
 @pytest.fixture(scope="module")
@@ -272,6 +283,27 @@ def test_all_that_run_here_are_made_by_the_names_of_their_nodes(module, model, t
     assert isinstance(everything["b"], XGBoostServer)
 
 
+def test_a_class_loads_in_the_environment_it_was_made_in(module, model, monkeypatch):
+    monkeypatch.setenv("PREDICTIVE_UNIT_ID", "of the server")
+    own = {"MODEL_NAME": f"{module}.Loads", "MODEL_KEY": "the container's"}
+    graph = node("a", environment=own, model_uri="pvc://models/booster", children=(node("b", environment=own),))
+    everything = make_all(Settings(predictor=predictor(graph), deployment="dep", volumes=model))
+    at_construction = {name: loads.environment for name, loads in everything.items()}
+    before = dict(os.environ)
+    everything.load()
+    assert {name: loads.environment for name, loads in everything.items()} == at_construction
+    assert at_construction["a"]["MLSERVER_MODEL_URI"] == str(model / "models" / "booster")
+    assert at_construction["b"]["PREDICTIVE_UNIT_ID"] == "b"
+    assert dict(os.environ) == before
+
+
+def test_a_class_that_cannot_load_says_so(module, tmp_path):
+    (tmp_path / f"{module}.py").write_text("class Fails:\n    def load(self):\n        raise RuntimeError('no luck')")
+    everything = make_all(Settings(class_name=f"{module}.Fails"))
+    with pytest.raises(ComponentBroken, match=r"Fails\.load\(\) failed: RuntimeError: no luck"):
+        everything.load()
+
+
 def test_nothing_is_made_where_one_node_is_not_described(module, tmp_path):
     marker = tmp_path / "made"
     (tmp_path / f"{module}.py").write_text(f"open({str(marker)!r}, 'w')")
@@ -285,8 +317,9 @@ def test_a_single_class_is_made_in_the_servers_own_environment(module, monkeypat
     monkeypatch.setenv("PREDICTIVE_UNIT_ID", "told by the operator")
     parameters = ({"name": "n", "value": "3", "type": "INT"},)
     everything = make_all(Settings(class_name=f"{module}.Echo", parameters=parameters))
-    assert list(everything) == [f"{module}.Echo"]
-    echo = everything[f"{module}.Echo"]
+    assert list(everything) == ["told by the operator"]
+    echo = everything["told by the operator"]
+    everything.load()
     assert (echo.parameters, echo.environment["PREDICTIVE_UNIT_ID"]) == ({"n": 3}, "told by the operator")
 
 

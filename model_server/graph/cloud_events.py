@@ -66,7 +66,7 @@ class Event:
 
     @classmethod
     def of(cls, told: Told, node_name: str, puid: str, message: Message, time: datetime) -> Event:
-        """Errors: TypeError, ValueError where the message is a tree that is no JSON."""
+        """Errors: WrapperError where the message is a tree that is no JSON."""
         if isinstance(message, GrpcMessage):
             return cls(told, node_name, puid, message.serialized, PROTOBUF, "", time)
         return cls(told, node_name, puid, message.body, message.content_type, message.content_encoding, time)

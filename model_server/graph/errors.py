@@ -1,7 +1,7 @@
 """What goes wrong in a graph, and how each door says so: an HTTP status with a Seldon status object, a gRPC code.
 
-`code` is the name of a gRPC status code. Source of the two shapes of a status: Seldon's executor (`status: FAILURE`) and
-Seldon's Python wrapper (`status: 1, code: -1`); an error passes through the graph as its first teller told it.
+`code` is the name of a gRPC status code. Source of the two shapes of a status: Seldon's executor (`status: FAILURE`)
+and Seldon's Python wrapper (`status: 1, code: -1`); an error passes through the graph as its first teller told it.
 """
 
 from __future__ import annotations
@@ -85,6 +85,12 @@ class RouterFailed(GraphError):
     def __init__(self, message: str, *, http_status: int) -> None:
         super().__init__(message)
         self.http_status = http_status
+
+    @classmethod
+    def of(cls, url: str, http_status: int) -> RouterFailed:
+        """In the executor's words."""
+        text = f"Internal service call from executor failed calling {url} status code {http_status}"
+        return cls(text, http_status=http_status)
 
     def status(self) -> dict[str, Any]:
         return {"code": 500, "info": self.message, "status": "FAILURE"}

@@ -101,8 +101,8 @@ class RequestLog:
             return
         try:
             event = Event.of(told, node.name, context.puid, message, datetime.now(UTC))
-        except (TypeError, ValueError) as error:
-            self._drops.note(Dropped.UNREADABLE, f"a message at node {node.name} is no JSON: {error}")
+        except GraphError as error:
+            self._drops.note(Dropped.UNREADABLE, f"a message at node {node.name} is no JSON: {error.message}")
             return
         if self._queue.full() or self._held_bytes + len(event.body) > self._queue_bytes:
             why = f"{self._queue.qsize()} events and {self._held_bytes} bytes wait; {url} takes less than comes"

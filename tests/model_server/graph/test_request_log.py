@@ -35,7 +35,7 @@ def in_loop(test):
 
 async def until(is_true):
     async with asyncio.timeout(20):
-        while not is_true():  # noqa: ASYNC110, conditions of all kinds
+        while not is_true():
             await asyncio.sleep(0.005)
 
 

@@ -26,7 +26,7 @@ def in_loop(test):
 async def until(is_true, deadline_seconds=20.0):
     """Wait for a condition, and until the loop has seen what came of it. Errors: TimeoutError."""
     async with asyncio.timeout(deadline_seconds):
-        while not is_true():  # noqa: ASYNC110, conditions of all kinds
+        while not is_true():
             await asyncio.sleep(0.005)
         await asyncio.sleep(0.005)
 

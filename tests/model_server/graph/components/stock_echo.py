@@ -1,5 +1,5 @@
 """A user's class for the stock wrapper."""
-# ruff: noqa: ARG002, N803 (Seldon's signatures)
+# ruff: noqa: N803 (Seldon's names)
 
 import numpy as np
 

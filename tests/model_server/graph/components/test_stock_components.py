@@ -73,7 +73,7 @@ class Remote:
 
     async def __aenter__(self):
         async with asyncio.timeout(50):
-            while not await self._is_up():  # noqa: ASYNC110, another process
+            while not await self._is_up():
                 await asyncio.sleep(0.05)
         return self.component
 

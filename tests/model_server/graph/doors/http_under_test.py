@@ -265,7 +265,7 @@ class Client:
             return None
         status = int(status_line.split(b" ", 2)[1])
         headers = {}
-        while (line := self.file.readline().strip()):
+        while line := self.file.readline().strip():
             name, _, value = line.decode("latin-1").partition(":")
             headers[name.lower()] = value.strip()
         body = self.file.read(int(headers.get("content-length", 0)))

@@ -8,7 +8,9 @@ from http_under_test import eventually, get, post, serving
 POST = b"POST /size HTTP/1.1\r\nHost: test\r\n"
 
 
-@pytest.mark.parametrize("pieces", [[b"G"], [b"GET /echo HTTP/1.1\r\n", b"Host: te", b"st\r\n"]], ids=["a byte", "lines"])
+@pytest.mark.parametrize(
+    "pieces", [[b"G"], [b"GET /echo HTTP/1.1\r\n", b"Host: te", b"st\r\n"]], ids=["a byte", "lines"]
+)
 def test_a_head_that_is_not_complete_in_time_is_refused_however_much_of_it_comes(server, pieces):
     client = server.client()
     for passed, piece in enumerate(pieces, start=1):

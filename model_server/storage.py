@@ -85,8 +85,8 @@ def local_folder(uri: str, *, volumes: Path | None, cache: Path) -> Path:
 
 
 def default_cache() -> Path:
-    """Where copies go if nobody says: XDG_CACHE_HOME, by default ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "forkcast" / "models"
+    """Where copies go if nobody says: into XDG_CACHE_HOME, by default ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache")) / "forkcast" / "models"
 
 
 def _existing(folder: Path, uri: str) -> Path:
@@ -128,10 +128,7 @@ def _copy(uri: str, cache: Path) -> Path:
         system, path = url_to_fs(uri, skip_instance_cache=True)  # else it may remember an earlier listing
         if isinstance(system, LocalFileSystem):
             return _existing(Path(path), shown)
-        place = cache.absolute() / hashlib.sha256(uri.encode()).hexdigest()[:32]
-        place.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=".fetching-", dir=place.parent))
-        fresh.chmod(0o755)
+        place, fresh = _room_in(cache, uri, shown)
         folder = place / _fetch(system, path, fresh, shown)
         if not folder.exists():
             try:
@@ -152,12 +149,27 @@ def _copy(uri: str, cache: Path) -> Path:
         if isinstance(error, ValueError) and "Protocol not known" in str(error):
             raise ModelUriNotUnderstood(f"the model URI {shown}: {error}; {ACCEPTED}") from error
         told = _without_secrets(error, uri, shown)
-        raise ModelNotFetched(f"{shown} could not be fetched into {cache}: {type(error).__name__}: {told}") from error
+        raise ModelNotFetched(f"{shown} could not be fetched: {type(error).__name__}: {told}") from error
     else:
         return folder
     finally:
         if fresh is not None:
             shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _room_in(cache: Path, uri: str, shown: str) -> tuple[Path, Path]:
+    """The folder of all copies of a URI, and a fresh one beside it. Errors: ModelNotFetched."""
+    try:
+        whole = cache.expanduser().absolute()
+        place = whole / hashlib.sha256(uri.encode()).hexdigest()[:32]
+        place.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=".fetching-", dir=whole))
+        fresh.chmod(0o755)
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
+        raise ModelNotFetched(
+            f"no copy of {shown} can be kept in {cache}: {error}; set XDG_CACHE_HOME to a folder that can be written"
+        ) from error
+    return place, fresh
 
 
 def _fetch(system: Any, path: str, folder: Path, shown: str) -> str:

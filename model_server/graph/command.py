@@ -19,6 +19,7 @@ from model_server.graph.arguments import parser
 from model_server.graph.errors import InvalidPredictor
 from model_server.graph.predictor import Predictor, from_engine_predictor, from_yaml
 from model_server.graph.settings import Limits, Settings
+from model_server.graph.user_objects import make_all
 
 GRPC_MAX_MESSAGE_SIZE: Final = "seldon.io/grpc-max-message-size"
 REST_TIMEOUT: Final = "seldon.io/rest-timeout"
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         settings = settings_of(arguments, environ)
         from model_server.graph.supervisor import Supervisor  # noqa: PLC0415 -- --help need not wait for it
 
-        return Supervisor(settings, lambda: _user_objects(settings)).run()
+        return Supervisor(settings, lambda: make_all(settings)).run()
     except ModelServerError as error:
         sys.stderr.write(f"graph server: {error.message}\n")
         return error.exit_code
@@ -111,12 +112,6 @@ def _predictor(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Pre
             "ENGINE_PREDICTOR; --help shows examples"
         )
     return from_engine_predictor(encoded)
-
-
-def _user_objects(settings: Settings) -> Mapping[str, Any]:
-    from model_server.graph import user_objects  # noqa: PLC0415 -- after the metrics' folder is known
-
-    return user_objects.make_all(settings)
 
 
 def _parameters(text: str) -> tuple[Mapping[str, str], ...]:

@@ -14,7 +14,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from model_server.errors import ModelServerError
 from model_server.graph.settings import Settings
+from model_server.graph.user_objects import UserObjects
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class WorkerCannotStart(ModelServerError):
 class Supervisor:
     """`make_objects` makes the users' objects, by the name of their node."""
 
-    def __init__(self, settings: Settings, make_objects: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, settings: Settings, make_objects: Callable[[], UserObjects]) -> None:
         self._settings = settings
         self._make_objects = make_objects
         self._pid = os.getpid()

@@ -9,10 +9,10 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import uvloop
 
@@ -28,7 +28,7 @@ from model_server.graph.doors.rest import RestDoor, Surface
 from model_server.graph.serving import Graph, Readiness
 from model_server.graph.settings import Settings
 from model_server.graph.telemetry import Telemetry
-from model_server.graph.wrapper import user_class
+from model_server.graph.user_objects import UserObjects
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +46,7 @@ class Inheritance:
     """What a worker gets from its parent."""
 
     settings: Settings
-    user_objects: Mapping[str, Any]
-    """By the name of the node."""
+    user_objects: UserObjects
     http: socket.socket
     metrics: socket.socket | None
     parent_is_gone: int
@@ -57,8 +56,7 @@ class Inheritance:
 
 def run(inheritance: Inheritance) -> int:
     """Serve until told to end (SIGTERM), until the parent is gone, or until a component is stuck; the exit code."""
-    for user_object in inheritance.user_objects.values():
-        user_class.load(user_object)
+    inheritance.user_objects.load()
     gc.collect()
     gc.freeze()  # models and libraries stay for good; no collection need look at them again
     return uvloop.run(_serve(inheritance))

@@ -309,7 +309,7 @@ def test_a_web_server_does_not_send_more_than_a_model_has(folder, cache, serve, 
 
 @pytest.mark.parametrize("uri", ["http://me:hidden@127.0.0.1:1/model.json", "http://127.0.0.1:1/model.json?key=hidden"])
 def test_a_web_server_that_is_away_is_told_without_secrets(cache, uri):
-    with pytest.raises(ModelNotFetched, match=r"127\.0\.0\.1:1/model\.json\S* could not be fetched into") as told:
+    with pytest.raises(ModelNotFetched, match=r"127\.0\.0\.1:1/model\.json\S* could not be fetched: ") as told:
         fetched(uri, cache)
     assert "hidden" not in told.value.message
 
@@ -329,7 +329,7 @@ def test_a_web_server_that_fails_is_told_even_if_only_one_page_of_it_does(folder
             else:
                 super().do_GET()
 
-    with pytest.raises(ModelNotFetched, match=r"could not be fetched into .*503"):
+    with pytest.raises(ModelNotFetched, match=r"could not be fetched: .*503"):
         fetched(serve(functools.partial(Broken, directory=folder)) + "/", cache)
 
 
@@ -364,7 +364,9 @@ def test_a_remote_of_rclones_own_is_refused(cache):
 def test_a_cache_that_cannot_be_written_is_told(bucket, tmp_path):
     bucket.pipe("/bucket/model.json", b"{}")
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ModelNotFetched, match=r"could not be fetched into .*file/cache: "):
+    with pytest.raises(
+        ModelNotFetched, match=r"no copy of memory://bucket can be kept in .*file/cache: .*; set XDG_CACHE_HOME"
+    ):
         fetched("memory://bucket", tmp_path / "file" / "cache")
 
 
@@ -372,4 +374,19 @@ def test_the_cache_is_where_the_machines_caches_are(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert storage.default_cache() == Path("/somewhere/forkcast/models")
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert storage.default_cache() == Path.home() / ".cache/forkcast/models"
+    assert storage.default_cache().expanduser() == Path.home() / ".cache/forkcast/models"
+
+
+def test_a_machine_user_without_a_home_can_still_serve_folders_and_is_told_where_copies_could_go(
+    folder, bucket, monkeypatch
+):
+    bucket.pipe("/bucket/model.json", b"{}")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+
+    def without_home(_):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", without_home)
+    assert fetched(str(folder), storage.default_cache()) == folder
+    with pytest.raises(ModelNotFetched, match=r"home directory\.; set XDG_CACHE_HOME to a folder"):
+        fetched("memory://bucket", storage.default_cache())

@@ -3,7 +3,8 @@
 .forkcast/lock           held by the runtime for as long as it lives; the kernel lets go when it ends, however
           runtime.json   its pid, its run, its gateway and the folder of its sockets
           envoy/         what Envoy reads
-          logs/          a file per component, one for Envoy, one for a runtime without a terminal
+          podinfo/       a file per predictor with the annotations of the pod that it would be on a cluster
+          logs/          a file per program, one for Envoy, one for a runtime without a terminal
 """
 
 from __future__ import annotations
@@ -57,6 +58,10 @@ class StateFolder:
         return self.path / "envoy"
 
     @property
+    def podinfo(self) -> Path:
+        return self.path / "podinfo"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 
@@ -69,6 +74,7 @@ class StateFolder:
                 raise AlreadyRunning(self.who_runs())
             self.sweep()
             self.envoy.mkdir(exist_ok=True)
+            self.podinfo.mkdir(exist_ok=True)
             self.logs.mkdir(exist_ok=True)
             record = Record(secrets.token_hex(4), os.getpid(), gateway, str(self._socket_folder()))
             self._record.write_text(json.dumps(asdict(record)))
@@ -110,6 +116,7 @@ class StateFolder:
             if Path(record.sockets) != self.path:
                 shutil.rmtree(record.sockets, ignore_errors=True)
         shutil.rmtree(self.envoy, ignore_errors=True)
+        shutil.rmtree(self.podinfo, ignore_errors=True)
         self._record.unlink(missing_ok=True)
 
     @property

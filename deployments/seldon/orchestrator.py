@@ -11,23 +11,28 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from deployments.seldon.defaults import SEPARATE_ENGINE, defaulted
-from deployments.seldon.environment import environment
+from deployments.seldon.environment import MODEL_FOLDER, environment
 from deployments.seldon.findings import go_quoted
 from deployments.seldon.model import Predictor, SeldonDeployment
 
 ENGINE_ANNOTATION: Final = "seldon.io/engine-"
 
 
-def engine_predictor(deployment: SeldonDeployment, predictor: Predictor) -> dict[str, Any]:
+def engine_predictor(
+    deployment: SeldonDeployment, predictor: Predictor, model_folders: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """The predictor as ENGINE_PREDICTOR describes it: with defaults, and with what its containers are told.
 
-    `deployment` is as written; the predictor is found in it by name. Ports are those of a cluster.
+    `deployment` is as written; the predictor is found in it by name. Ports are those of a cluster. `model_folders`
+    are, by node, where models are found if not where a pod finds them.
     Errors: ForeignServer, see `environment`.
     """
     whole = next(each for each in defaulted(deployment).spec.predictors if each.name == predictor.name)
     containers = []
     for container in whole.containers():
-        told = {each.name: each.value or "" for each in container.env} | environment(deployment, whole, container)
+        folder = (model_folders or {}).get(container.name, MODEL_FOLDER)
+        own = {each.name: each.value or "" for each in container.env}
+        told = own | environment(deployment, whole, container, folder)
         env = [{"name": name, "value": value} for name, value in told.items()]
         containers.append({"name": container.name, "image": container.image or "", "env": env})
     plain = whole.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)

@@ -58,7 +58,7 @@ def test_every_container_is_described_with_what_it_is_told_also_one_that_the_ope
     assert list(containers) == ["router", "left", "right"]
     assert containers["right"]["image"] == "seldonio/xgboostserver:1.17.1"
     variables = {each["name"]: each["value"] for each in containers["left"]["env"]}
-    assert list(variables)[0] == "MODEL_NAME"
+    assert next(iter(variables)) == "MODEL_NAME"
     assert (variables["PREDICTIVE_UNIT_ID"], variables["PREDICTOR_ID"]) == ("left", "main")
 
 

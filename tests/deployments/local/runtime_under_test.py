@@ -16,16 +16,49 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 
 
-def predictor(
-    name, traffic=None, *, env=(), model_uri=None, parameters=(), shadow=False, model_name="echo_model.EchoModel"
-):
-    graph = {"name": "echo", "type": "MODEL", "parameters": list(parameters)}
-    if model_uri:
-        graph["modelUri"] = model_uri
-    variables = [{"name": "MODEL_NAME", "value": model_name}, *({"name": k, "value": v} for k, v in env)]
-    container = {"name": "echo", "image": "echo:1", "env": variables}
-    found = {"name": name, "graph": graph, "componentSpecs": [{"spec": {"containers": [container]}}]}
+ECHO = "echo_model.EchoModel"
+
+
+def predictor(name, traffic=None, *, shadow=False, **of_the_node):
+    """A predictor of one node, `echo`."""
+    found = graph_of(name, node("echo", **of_the_node))
     return found | ({} if traffic is None else {"traffic": traffic}) | ({"shadow": True} if shadow else {})
+
+
+def node(
+    name,
+    kind="MODEL",
+    *children,
+    model_name=ECHO,
+    env=(),
+    model_uri=None,
+    parameters=(),
+    implementation=None,
+):
+    """A node of a graph, with what its container should have; `graph_of` puts both in their places."""
+    fields = {"type": kind, "implementation": implementation, "modelUri": model_uri, "parameters": list(parameters)}
+    variables = [{"name": "MODEL_NAME", "value": model_name}, *({"name": k, "value": v} for k, v in env)]
+    return {
+        "name": name,
+        **{key: value for key, value in fields.items() if value},
+        "children": list(children),
+        "env": variables,
+    }
+
+
+def graph_of(name, root):
+    """A predictor with that graph, and a container for each node that is no implementation of Seldon's."""
+    containers = []
+
+    def placed(each):
+        found = {key: value for key, value in each.items() if key not in {"env", "children"}}
+        if "implementation" not in each:
+            containers.append({"name": each["name"], "image": f"{each['name']}:1", "env": each["env"]})
+        children = [placed(child) for child in each["children"]]
+        return found | ({"children": children} if children else {})
+
+    graph = placed(root)
+    return {"name": name, "graph": graph, "componentSpecs": [{"spec": {"containers": containers}}]}
 
 
 def overlay(*predictors, annotations=None, name="xgboost", namespace="seldon"):

@@ -19,6 +19,8 @@ from model_server.graph.errors import InvalidPredictor
 
 TYPES: Final = ("MODEL", "TRANSFORMER", "OUTPUT_TRANSFORMER", "ROUTER", "COMBINER", "UNKNOWN_TYPE")
 RANDOM_ABTEST: Final = "RANDOM_ABTEST"
+BUILT_IN: Final = frozenset({RANDOM_ABTEST, "SIMPLE_MODEL", "SIMPLE_ROUTER", "AVERAGE_COMBINER"})
+"""Implementations without a component. The executor knows only RANDOM_ABTEST; the others do nothing of themselves."""
 XGBOOST_SERVER: Final = "XGBOOST_SERVER"
 ROUTING_INJECTION: Final = "SELDON_ENABLE_ROUTING_INJECTION"
 
@@ -75,9 +77,9 @@ class Node:
         return self.implementation == RANDOM_ABTEST
 
     @property
-    def has_component(self) -> bool:
-        """Whether anything answers for it: not for what the executor does itself or, as with SIMPLE_MODEL, passes by."""
-        return self.implementation not in {RANDOM_ABTEST, "SIMPLE_MODEL", "SIMPLE_ROUTER", "AVERAGE_COMBINER"}
+    def is_prepackaged(self) -> bool:
+        """Whether its implementation names a server that Seldon brings, rather than a part of the executor's."""
+        return self.implementation is not None and self.implementation not in BUILT_IN
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def from_engine_predictor(encoded: str) -> Predictor:
 
 
 def from_yaml(text: str, predictor_name: str | None, source: str) -> Predictor:
-    """The named predictor (or the only one) of the SeldonDeployment in a YAML or JSON text. Errors: InvalidPredictor."""
+    """The named (or the only) predictor of the SeldonDeployment in a YAML or JSON text. Errors: InvalidPredictor."""
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -161,7 +163,7 @@ def _node(tree: Any, containers: Mapping[str, Mapping[str, Any]], where: str) ->
         raise InvalidPredictor(f"{where}: node {name} has the type {kind}; accepted are {', '.join(TYPES)}")
     if kind is None and implementation is None and not methods:
         kind = "MODEL"  # Seldon's default
-    prepackaged = implementation is not None and Node(name, implementation=implementation).has_component
+    prepackaged = implementation is not None and implementation not in BUILT_IN
     container = containers.get(name) or {}
     children = tuple(
         _node(child, containers, f"{where}.children[{i}]") for i, child in enumerate(tree.get("children") or ())

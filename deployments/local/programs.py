@@ -122,6 +122,7 @@ class PredictorServer:
     def command(self, ports: Ports, annotations_file: Path) -> tuple[str, ...]:
         return (
             *self.argv,
+            *("--host", LOOPBACK),
             *("--http_port", str(ports.http), "--grpc_port", str(ports.grpc), "--prometheus_path", METRICS_PATH),
             *("--annotations", str(annotations_file)),
         )

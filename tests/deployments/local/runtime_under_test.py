@@ -89,6 +89,12 @@ def eventually(condition, seconds=30.0, what="the condition"):
     raise AssertionError(f"{what} did not hold within {seconds} s")
 
 
+def ports_of(status):
+    """Every port that a program of a runtime listens on, its gateway apart."""
+    programs = [program for each in status["predictors"] for program in (each, *each["components"])]
+    return {port for program in programs for port in program["ports"].values()}
+
+
 class Forkcast:
     """The command, run in a folder of its own on a port of its own."""
 
@@ -110,8 +116,8 @@ class Forkcast:
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
-    def up(self, text):
-        return self("up", self.write(text), "--port", str(self.port), "--detach")
+    def up(self, text, *options, **how):
+        return self("up", self.write(text), "--port", str(self.port), "--detach", *options, **how)
 
     def start_in_foreground(self, text):
         log = (self.folder / "foreground.log").open("w")
@@ -132,8 +138,8 @@ class Forkcast:
         eventually(lambda: "ready: http" in (self.folder / "foreground.log").read_text(), what="being ready")
         return process
 
-    def apply(self, text, **options):
-        return self("apply", self.write(text, "next.json"), **options)
+    def apply(self, text, *options, **how):
+        return self("apply", self.write(text, "next.json"), *options, **how)
 
     def status(self):
         return json.loads(self("status", "--json"))
@@ -155,8 +161,7 @@ class Forkcast:
     def assert_nothing_is_left(self, status):
         """No process of the run, and no port of its `status`, is there any more."""
         assert self.processes() == []
-        ports = [self.port, *(port for each in status["predictors"] for port in each["ports"].values())]
-        for port in ports:
+        for port in [self.port, *ports_of(status)]:
             with closing(socket.socket()) as probe:
                 assert probe.connect_ex(("127.0.0.1", port)) != 0, f"port {port} is still listened on"
 

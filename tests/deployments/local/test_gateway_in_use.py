@@ -6,7 +6,7 @@ import numpy as np
 import psutil
 import pytest
 import requests
-from runtime_under_test import overlay, predictor
+from runtime_under_test import overlay, ports_of, predictor
 from seldon_core.seldon_client import SeldonClient
 from steady_load import BODY, ask_many
 
@@ -78,7 +78,7 @@ def test_nothing_listens_beyond_loopback(shared_forkcast):
     for process in shared_forkcast.processes():
         listening |= {each.laddr for each in process.net_connections("inet") if each.status == psutil.CONN_LISTEN}
     status = shared_forkcast.status()
-    expected = {shared_forkcast.port, *(port for each in status["predictors"] for port in each["ports"].values())}
+    expected = {shared_forkcast.port, *ports_of(status)}
     assert {address.port for address in listening} == expected
     assert {address.ip for address in listening} <= loopback
 

@@ -51,6 +51,7 @@ def test_a_predictor_is_one_graph_server_named_as_its_service():
         "--namespace": "seldon",
         "--predictor": "champion",
         "--volumes": "/volumes",
+        "--host": "127.0.0.1",
         "--http_port": "21001",
         "--grpc_port": "21002",
         "--prometheus_path": "/prometheus",

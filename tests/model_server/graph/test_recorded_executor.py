@@ -1,4 +1,4 @@
-"""Every recorded conversation with Seldon's executor, had again with a graph server: all nodes in it, and all elsewhere."""
+"""Every recorded conversation with Seldon's executor, had again with a graph server: all nodes in it, or elsewhere."""
 
 import asyncio
 
@@ -55,7 +55,9 @@ async def have(name, mode, folder):
         addresses = {f"127.0.0.1:{port}": node for node, (_, *ports) in endpoints.items() for port in ports}
         addresses |= {f"//{node}/": f"//{node}" for node in every_node if node not in endpoints}
         async with started(arguments, folder, environment=environment, python_path=[recorded.folder()]) as server:
-            talk = Talk(server, name, conversation, mode, running, calls, events, addresses)
+            talk = Talk(
+                server, name, conversation, mode=mode, running=running, calls=calls, events=events, addresses=addresses
+            )
             for number in range(len(conversation["steps"])):
                 await talk.step(number)
             await talk.compare_metrics()
@@ -64,7 +66,7 @@ async def have(name, mode, folder):
 class Talk:
     """One conversation, step by step."""
 
-    def __init__(self, server, name, conversation, mode, running, calls, events, addresses):
+    def __init__(self, server, name, conversation, *, mode, running, calls, events, addresses):
         self.server = server
         self.name = name
         self.conversation = conversation

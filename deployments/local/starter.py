@@ -39,7 +39,8 @@ class Starter:
         self, server: PredictorServer, ports: Ports, wrapper_ports: Mapping[str, Ports], on_line: OnLine
     ) -> Child:
         command = server.command(ports, self._annotations(server))
-        return await self._child(command, server.environment(wrapper_ports), on_line)
+        own = {"TMPDIR": str(self.record.temporary)}  # so that nothing is left in it, however the server ends
+        return await self._child(command, server.environment(wrapper_ports) | own, on_line)
 
     async def stock_wrapper(
         self, server: PredictorServer, wrapper: StockWrapper, ports: Ports, on_line: OnLine

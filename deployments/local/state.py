@@ -3,6 +3,7 @@
 .forkcast/lock           held by the runtime for as long as it lives; the kernel lets go when it ends, however
           runtime.json   its pid, its run, its gateway and the folder of its sockets
           envoy/         what Envoy reads
+          tmp/           what graph servers write for themselves; beside the sockets, wherever those are
           podinfo/       a file per predictor with the annotations of the pod that it would be on a cluster
           logs/          a file per program, one for Envoy, one for a runtime without a terminal
 """
@@ -45,6 +46,10 @@ class Record:
     def admin_socket(self) -> Path:
         return Path(self.sockets, "envoy-admin.sock")
 
+    @property
+    def temporary(self) -> Path:
+        return Path(self.sockets, "tmp")
+
 
 @dataclass(frozen=True)
 class StateFolder:
@@ -77,6 +82,7 @@ class StateFolder:
             self.podinfo.mkdir(exist_ok=True)
             self.logs.mkdir(exist_ok=True)
             record = Record(secrets.token_hex(4), os.getpid(), gateway, str(self._socket_folder()))
+            record.temporary.mkdir(mode=0o700)
             self._record.write_text(json.dumps(asdict(record)))
             try:
                 yield record
@@ -113,6 +119,7 @@ class StateFolder:
         if record is not None:
             record.control_socket.unlink(missing_ok=True)
             record.admin_socket.unlink(missing_ok=True)
+            shutil.rmtree(record.temporary, ignore_errors=True)
             if Path(record.sockets) != self.path:
                 shutil.rmtree(record.sockets, ignore_errors=True)
         shutil.rmtree(self.envoy, ignore_errors=True)

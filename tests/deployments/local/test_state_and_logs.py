@@ -35,7 +35,9 @@ def test_sockets_have_a_path_that_the_kernel_takes_and_are_gone_afterwards(tmp_p
         folder = Path(record.sockets)
         assert folder.stat().st_mode & 0o077 == 0
         record.control_socket.touch()
+        (record.temporary / "left").touch()
     assert not record.control_socket.exists()
+    assert not record.temporary.exists()
     assert folder.exists() == (folder == state.path)
 
 

@@ -14,7 +14,7 @@ class EchoModel:
             "threads": os.environ["OMP_NUM_THREADS"],
         }
 
-    def predict(self, X, names, meta=None):  # noqa: ARG002, N803 -- Seldon's words
+    def predict(self, X, names, meta=None):  # noqa: N803 -- Seldon's words
         time.sleep(self.delay_seconds)
         return X
 
@@ -25,7 +25,7 @@ class EchoModel:
 class Doubler:
     """A TRANSFORMER that counts how often it was asked, in a metric."""
 
-    def transform_input(self, X, names, meta=None):  # noqa: ARG002, N803
+    def transform_input(self, X, names, meta=None):  # noqa: N803
         return X * 2
 
     def tags(self):
@@ -38,7 +38,7 @@ class Doubler:
 class BySign:
     """A ROUTER: negative numbers go to the second branch."""
 
-    def route(self, X, names):  # noqa: ARG002, N803
+    def route(self, X, names):  # noqa: N803
         return 1 if X[0][0] < 0 else 0
 
 
@@ -49,10 +49,10 @@ class Scorer:
         self.bias = bias
         self.own_tags = {"predictor": os.environ["PREDICTOR_ID"], "scored_by": os.environ["PREDICTIVE_UNIT_ID"]}
 
-    def predict(self, X, names, meta=None):  # noqa: ARG002, N803
+    def predict(self, X, names, meta=None):  # noqa: N803
         return X + self.bias
 
-    def send_feedback(self, features, names, reward, truth, routing=None):  # noqa: ARG002
+    def send_feedback(self, features, names, reward, truth, routing=None):
         assert reward >= 0
 
     def class_names(self):

@@ -1,4 +1,4 @@
-"""What a client of a running overlay meets: real Envoy, real stock wrappers, and the real SeldonClient."""
+"""What a client of a running overlay meets: real Envoy, real graph servers, and the real SeldonClient."""
 
 import subprocess
 
@@ -24,6 +24,28 @@ def test_seldon_client_is_answered_through_the_gateway(shared_forkcast, transpor
     assert answer.response["meta"]["tags"]["predictor"] in {"champion", "challenger"}
 
 
+@pytest.mark.parametrize("transport", ["rest", "grpc"])
+def test_seldon_clients_feedback_on_an_answer_is_taken_through_the_gateway(shared_forkcast, transport):
+    client = SeldonClient(
+        deployment_name="xgboost",
+        namespace="seldon",
+        gateway_endpoint=shared_forkcast.gateway,
+        transport=transport,
+        client_return_type="proto",
+    )
+    answer = client.predict(data=np.array([[1.0, 2.5]]), payload_type="ndarray")
+    thanks = client.feedback(prediction_request=answer.request, prediction_response=answer.response, reward=1.0)
+    assert thanks.success, thanks.msg
+
+
+def test_an_explanation_where_there_is_no_explainer_fails_cleanly(shared_forkcast):
+    client = SeldonClient(deployment_name="xgboost", namespace="seldon", gateway_endpoint=shared_forkcast.gateway)
+    explanation = client.explain(predictor="champion", data=np.array([[1.0]]))
+    assert not explanation.success
+    assert explanation.msg.startswith("404")
+    assert shared_forkcast.status_of("champion")["condition"] == "ready"
+
+
 def test_90_of_100_requests_reach_the_champion(shared_forkcast):
     answers = ask_many(shared_forkcast.url, 1500)
     assert set(answers) == {"champion", "challenger"}
@@ -38,7 +60,7 @@ def test_a_body_of_20_mb_is_answered_413_and_the_next_request_is_well(shared_for
     assert session.post(shared_forkcast.url, json=BODY, timeout=30).status_code == 200
 
 
-def test_a_grpc_message_over_the_wrappers_own_limit_is_refused_by_the_wrapper(shared_forkcast):
+def test_a_grpc_message_over_the_servers_own_limit_is_refused_by_the_server(shared_forkcast):
     client = SeldonClient(
         deployment_name="xgboost",
         namespace="seldon",

@@ -79,7 +79,8 @@ def _kubectl() -> Finding:
 
 
 def _graph_server() -> Finding:
-    return _program("graph server", [sys.executable, "-m", "model_server.graph", "--help"])
+    needed = "import grpc, uvicorn, model_server.graph.worker; print('uvicorn', uvicorn.__version__, 'grpcio', grpc.__version__)"
+    return _program("graph server", [sys.executable, "-c", needed])
 
 
 def _seldon_core() -> Finding:

@@ -79,8 +79,9 @@ def _kubectl() -> Finding:
 
 
 def _graph_server() -> Finding:
-    needed = "import grpc, uvicorn, model_server.graph.worker; print('uvicorn', uvicorn.__version__, 'grpcio', grpc.__version__)"
-    return _program("graph server", [sys.executable, "-c", needed])
+    needed = "import grpc, uvicorn, model_server.graph.worker"
+    versions = "print('uvicorn', uvicorn.__version__, 'grpcio', grpc.__version__)"
+    return _program("graph server", [sys.executable, "-c", f"{needed}; {versions}"])
 
 
 def _seldon_core() -> Finding:

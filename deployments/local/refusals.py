@@ -18,6 +18,7 @@ LOCAL_SCHEMES: Final = ("", "file", "pvc")
 TYPES: Final = ("MODEL", "TRANSFORMER", "OUTPUT_TRANSFORMER", "ROUTER", "COMBINER", "UNKNOWN_TYPE")
 RANDOM_ABTEST: Final = "RANDOM_ABTEST"
 XGBOOST_SERVER: Final = "XGBOOST_SERVER"
+XGBOOST_SERVER_CLASS: Final = "model_server.xgboost_server.XGBoostServer"
 OF_THE_JAVA_ENGINE: Final = ("SIMPLE_MODEL", "SIMPLE_ROUTER", "AVERAGE_COMBINER")
 
 
@@ -37,16 +38,12 @@ def server_name(deployment: SeldonDeployment, predictor: Predictor) -> str:
 
 
 def model_name(predictor: Predictor, unit: Unit) -> str | None:
-    """The Python class of a graph node, by the variable in which Seldon's own images expect it."""
-    if not _has_own_container(unit):
+    """The Python class of a graph node, by the variable in which Seldon's own images expect it; None if it has none."""
+    if unit.implementation in {RANDOM_ABTEST, *OF_THE_JAVA_ENGINE}:
         return None
     container = predictor.container(unit.name)
     values = {} if container is None else {variable.name: variable.value for variable in container.env}
-    return values.get("MODEL_NAME") or None
-
-
-def _has_own_container(unit: Unit) -> bool:
-    return unit.implementation in {None, "UNKNOWN_IMPLEMENTATION"}
+    return values.get("MODEL_NAME") or (XGBOOST_SERVER_CLASS if unit.implementation == XGBOOST_SERVER else None)
 
 
 def _repeated_names(deployments: Sequence[SeldonDeployment]) -> list[str]:
@@ -102,16 +99,17 @@ def _of_node(unit: Unit, predictor: Predictor) -> Iterator[str]:
             f"node {unit.name} is a {unit.implementation}, which was the Java engine's and which Seldon's executor "
             "passes by; leave it out, or serve it from a container with a MODEL_NAME"
         )
-    elif not _has_own_container(unit) and unit.implementation not in {RANDOM_ABTEST, XGBOOST_SERVER}:
-        yield (
-            f"node {unit.name} is a prepackaged {unit.implementation}; {XGBOOST_SERVER}, or a container with a "
-            "MODEL_NAME (its Python class), runs here"
-        )
-    elif _has_own_container(unit) and model_name(predictor, unit) is None:
-        yield (
-            f"container {unit.name} has no env MODEL_NAME with a value; name the Python class to serve, such as "
-            "model_server.install_model.InstallModel"
-        )
+    elif unit.implementation != RANDOM_ABTEST and model_name(predictor, unit) is None:
+        if unit.implementation in {None, "UNKNOWN_IMPLEMENTATION"}:
+            yield (
+                f"container {unit.name} has no env MODEL_NAME with a value; name the Python class to serve, such as "
+                "model_server.install_model.InstallModel"
+            )
+        else:
+            yield (
+                f"node {unit.name} is a prepackaged {unit.implementation}; {XGBOOST_SERVER}, or a container with a "
+                "MODEL_NAME (its Python class), runs here"
+            )
     container = predictor.container(unit.name)
     if container is not None:
         yield from _of_container(container)

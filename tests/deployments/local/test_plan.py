@@ -171,6 +171,15 @@ def test_what_the_executor_does_itself_has_no_wrapper():
     assert "endpoint" not in told(champion, {"a": Ports(1, 2, 3), "b": Ports(4, 5, 6)})["graph"]
 
 
+def test_isolated_the_xgboost_server_is_a_class_in_the_stock_wrapper_that_is_told_its_models_folder():
+    graph = node("m", None, implementation="XGBOOST_SERVER", model_uri="pvc://models/champion")
+    (wrapper,) = server(planned(graph_of("champion", graph), isolated=True)).wrappers
+    assert wrapper.argv[-1] == "model_server.xgboost_server.XGBoostServer"
+    assert json.loads(wrapper.variables["PREDICTIVE_UNIT_PARAMETERS"]) == [
+        {"name": "model_uri", "value": "/models/champion", "type": "STRING"}
+    ]
+
+
 @pytest.mark.parametrize(
     ("predictors", "expected"),
     [

@@ -8,6 +8,7 @@ from pathlib import Path
 class EchoModel:
     def __init__(self, delay_seconds=0.0):
         self.delay_seconds = delay_seconds
+        print("an echo for", os.environ["PREDICTOR_ID"])
         self.own_tags = {
             "predictor": os.environ["PREDICTOR_ID"],
             "model": os.environ.get("MLSERVER_MODEL_URI", ""),

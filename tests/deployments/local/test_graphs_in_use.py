@@ -36,7 +36,7 @@ def test_a_request_takes_its_way_through_the_graph(graph):
         answer = requests.post(graph.url, json={"data": {"ndarray": [[value]]}}, timeout=30).json()
         assert answer["data"] == {"names": ["score"], "ndarray": [[expected]]}
         assert answer["meta"]["tags"] == {"doubled": True, "predictor": "champion", "scored_by": by}
-        assert list(answer["meta"]["requestPath"]) == ["doubler", by]
+        assert answer["meta"]["requestPath"] == {"doubler": "doubler:1", by: f"{by}:1"}
 
 
 ASKED = [

@@ -14,14 +14,14 @@ from model_server.graph.components import Component
 from model_server.graph.components.http_client import HttpClient
 from model_server.graph.components.in_process import InProcess
 from model_server.graph.components.remote import RemoteComponent
-from model_server.graph.errors import ComponentBroken
 from model_server.graph.predictor import ROUTING_INJECTION, Predictor
 from model_server.graph.request_log import RequestLog
 from model_server.graph.settings import Settings
 from model_server.graph.telemetry import Telemetry
 from model_server.graph.user_objects import identity_of
 from model_server.graph.walk import Walk
-from model_server.graph.wrapper.calls import Identity, Wrapped
+from model_server.graph.wrapper.calls import Wrapped
+from model_server.graph.wrapper.identity import Identity
 
 LOG_GRACE_SECONDS: Final = 2.0
 """For what is left in the request log when the last request has been answered."""
@@ -41,7 +41,7 @@ class Assembly:
         predictor = settings.predictor
         if predictor is None:
             ((name, user_object),) = user_objects.items()
-            self.components[name] = self._in_process(name, user_object, identity_of_this_pod(os.environ))
+            self.components[name] = self._in_process(name, user_object, Identity.from_environ(os.environ))
             return
         for node in predictor.graph.walk():
             if node.name in user_objects:
@@ -103,16 +103,3 @@ class Assembly:
         component = InProcess(name, identity.image, wrapped, self._telemetry, self._settings)
         self.in_process.append(component)
         return component
-
-
-def load(user_object: Any) -> None:
-    """What Seldon calls once in every worker. Errors: ComponentBroken."""
-    method = getattr(user_object, "load", None)
-    if method is None:
-        return
-    try:
-        method()
-    except NotImplementedError:
-        return
-    except Exception as error:
-        raise ComponentBroken(f"{type(user_object).__name__}.load failed: {type(error).__name__}: {error}") from error

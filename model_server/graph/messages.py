@@ -6,7 +6,6 @@ A message is never changed. Whoever wants to change what it holds takes a copy (
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -37,9 +36,9 @@ class RestMessage:
 
     @property
     def body(self) -> bytes:
-        """Errors: TypeError, ValueError where the tree is no JSON."""
+        """Errors: WrapperError where the tree is no JSON."""
         if self._body is None:
-            self._body = encode(self._tree)
+            self._body = bodies.encode(self._tree)
         return self._body
 
     def tree(self) -> Any:
@@ -83,11 +82,6 @@ class GrpcMessage:
             serialized = self.serialized
             self._proto = message_class.FromString(serialized)
         return self._proto
-
-
-def encode(tree: Any) -> bytes:
-    """JSON as Seldon's wrapper writes it (NaN included). Errors: TypeError, ValueError."""
-    return json.dumps(tree, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from model_server import metric_names as names
-from model_server.graph.wrapper.calls import Identity
+from model_server.graph.wrapper.identity import Identity
 
 logger = logging.getLogger(__name__)
 

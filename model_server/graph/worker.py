@@ -27,6 +27,7 @@ from model_server.graph.doors.rest import RestDoor, Surface
 from model_server.graph.serving import Graph, Readiness
 from model_server.graph.settings import Settings
 from model_server.graph.telemetry import Telemetry
+from model_server.graph.wrapper import user_class
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Inheritance:
 def run(inheritance: Inheritance) -> int:
     """Serve until told to end (SIGTERM), until the parent is gone, or until a component is stuck; the exit code."""
     for user_object in inheritance.user_objects.values():
-        assembly.load(user_object)
+        user_class.load(user_object)
     gc.collect()
     gc.freeze()  # models and libraries stay for good; no collection need look at them again
     return uvloop.run(_serve(inheritance))

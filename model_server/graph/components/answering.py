@@ -8,18 +8,16 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from model_server.graph import protos
-from model_server.graph.errors import GraphError, MessageUnreadable, TooLarge, WrapperError
-from model_server.graph.messages import GrpcMessage, Message, RestMessage, encode
+from model_server.graph.errors import GraphError, MessageUnreadable, TooLarge
+from model_server.graph.messages import GrpcMessage, Message, RestMessage
 from model_server.graph.verbs import Verb
-from model_server.graph.wrapper import row_wise
+from model_server.graph.wrapper import bodies, row_wise
 from model_server.graph.wrapper.calls import Wrapped
-
-_ROW_WISE_VERBS = (Verb.PREDICT, Verb.TRANSFORM_INPUT, Verb.TRANSFORM_OUTPUT)
 
 
 def row_wise_verbs(wrapped: Wrapped) -> tuple[Verb, ...]:
     """For which of them it declares that the rows of several requests may come in one call."""
-    return tuple(verb for verb in _ROW_WISE_VERBS if row_wise.declares(wrapped.user_object, verb))
+    return tuple(verb for verb in Verb if row_wise.is_row_wise(wrapped, verb))
 
 
 def answer(wrapped: Wrapped, verb: Verb, message: Message, max_rows: int, passes_through: bool = False) -> Message:
@@ -28,8 +26,12 @@ def answer(wrapped: Wrapped, verb: Verb, message: Message, max_rows: int, passes
         proto = _proto_of(verb, message)
         return GrpcMessage(wrapped.answer_proto(verb, _within(proto, max_rows)).SerializeToString())
     if passes_through and verb is Verb.PREDICT:
-        told = wrapped.answer_bytes(message.body)
-        return RestMessage(told) if isinstance(told, bytes) else _rest(told)
+        told = wrapped.answer_bytes(bodies.undecoded(message.body, message.content_type))
+        return (
+            RestMessage(told.encode() if isinstance(told, str) else told)
+            if isinstance(told, bytes | str)
+            else _rest(told)
+        )
     return _rest(wrapped.answer_tree(verb, _within(message.tree(), max_rows)))
 
 
@@ -86,10 +88,7 @@ def _message(told: Any) -> Message:
 
 def _rest(tree: Any) -> RestMessage:
     """Encoded at once: what a user's object returned may be changed by it later. Errors: WrapperError."""
-    try:
-        return RestMessage(encode(tree))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise WrapperError(str(error), http_status=500, reason="MICROSERVICE_INTERNAL_ERROR") from error
+    return RestMessage(bodies.encode(tree))
 
 
 def _proto_of(verb: Verb, message: GrpcMessage) -> Any:

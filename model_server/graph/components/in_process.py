@@ -83,7 +83,9 @@ class InProcess:
         del context
         began = time.perf_counter()
         work = partial(answering.health, self._wrapped)
-        answer = await self._in_time(self._threads.run(work), self._timeouts.rest, "Get", "/health/status")
+        answer = await self._in_time(
+            self._threads.run(work), self._timeouts.rest, f'Get "http://{self.name}/health/status"'
+        )
         self._called("/health/status", "get", "200", began)
         return answer
 
@@ -94,7 +96,9 @@ class InProcess:
         if thoroughly:
             try:
                 work = partial(answering.health, self._wrapped)
-                await self._in_time(self._threads.run(work), self._timeouts.rest, "Get", "/health/status")
+                await self._in_time(
+                    self._threads.run(work), self._timeouts.rest, f'Get "http://{self.name}/health/status"'
+                )
             except GraphError:
                 return False
         return True
@@ -122,8 +126,9 @@ class InProcess:
             asked.close()
             raise ComponentStuck(f"component {self.name} has not come back from a call that timed out; try again soon")
         timeout = self._timeouts.rest if is_rest else self._timeouts.grpc
+        what = f'Post "http://{self.name}{verb.path}"' if is_rest else f"component {self.name}"
         try:
-            answer: Message = await self._in_time(asked, timeout, "Post", verb.path)
+            answer: Message = await self._in_time(asked, timeout, what)
         except ComponentTimedOut as error:
             if not is_rest:
                 self._called(service, method, go_name(error.code), began)
@@ -138,13 +143,13 @@ class InProcess:
         self._called(service, method, "200" if is_rest else "OK", began)
         return answer
 
-    async def _in_time(self, asked: Any, timeout_seconds: float | None, method: str, path: str) -> Message:
+    async def _in_time(self, asked: Any, timeout_seconds: float | None, what: str) -> Message:
         try:
             async with asyncio.timeout(timeout_seconds):
                 answer: Message = await asked
         except TimeoutError as error:
             self._telemetry.timed_out(self.name)
-            raise ComponentTimedOut(f'{method} "http://{self.name}{path}": context deadline exceeded') from error
+            raise ComponentTimedOut(f"{what}: context deadline exceeded") from error
         return answer
 
     def _called(self, service: str, method: str, code: str, began: float) -> None:

@@ -10,7 +10,6 @@ from recorded_conversations import body_of, nodes
 
 from model_server.graph import protos
 from model_server.graph.errors import GraphError
-from model_server.graph.messages import encode
 from model_server.graph.verbs import Verb
 from model_server.graph.wrapper import bodies, user_class
 from model_server.graph.wrapper.calls import Identity, Wrapped
@@ -77,12 +76,12 @@ class Host:
         del content_type
         try:
             if path == "/health/status":
-                return 200, encode(self._rest.health())
+                return 200, bodies.encode(self._rest.health())
             if path == "/metadata":
-                return 200, encode(self._rest.metadata())
+                return 200, bodies.encode(self._rest.metadata())
             verb = next(verb for verb in Verb if verb.path == path)
             tree = bodies.decode(body, request.headers.get("Content-Type", ""))
-            return 200, encode(self._rest.answer_tree(verb, tree))
+            return 200, bodies.encode(self._rest.answer_tree(verb, tree))
         except GraphError as error:
             return error.http_status, error.body()
 

@@ -65,7 +65,7 @@ def graph_arguments(predictor, folder, annotations=None):
     """Arguments and environment that serve a predictor's graph."""
     file = Path(folder) / "annotations"
     file.write_text("".join(f"{key}={json.dumps(value)}\n" for key, value in (annotations or {}).items()))
-    arguments = ["--sdep", "dep", "--namespace", "ns", "--predictor", predictor["name"]]
+    arguments = ["--lame-duck-seconds", "0", "--sdep", "dep", "--namespace", "ns", "--predictor", predictor["name"]]
     arguments += ["--prometheus_path", "/prometheus", "--annotations", str(file)]
     return arguments, {"ENGINE_PREDICTOR": base64.b64encode(json.dumps(predictor).encode()).decode()}
 

@@ -71,10 +71,10 @@ def json_bytes(tree):
     return json.dumps(tree).encode()
 
 
-def protobuf_of(body):
-    """A recorded body that is a SeldonMessage, as a tree."""
+def protobuf_of(body, kind):
+    """A recorded body that is a protobuf message of this kind, as a tree."""
     raw = base64.b64decode(body["__base64__"]) if "__base64__" in body else body["__text__"].encode()
-    return json_format.MessageToDict(protos.ours().SeldonMessage.FromString(raw))
+    return json_format.MessageToDict(getattr(protos.ours(), kind).FromString(raw))
 
 
 def with_endpoints(predictor, endpoints):

@@ -4,11 +4,21 @@ A difference takes what was recorded of a step, and gives what is expected of us
 apply. Each must apply somewhere. docs/compatibility.md tells users the same.
 """
 
+import base64
+import collections
 import copy
 from dataclasses import dataclass
 from typing import Any
 
+from google.protobuf import json_format
+from recorded_learning import SELDONS, Learners, Rule
+
+from model_server.graph import protos
+
 FUSED, REMOTE = "fused", "remote"
+CLIENT = "seldon_api_executor_client_requests_seconds_count"
+NO_WORDS = "Exception calling application: "
+SERVER = "seldon_api_executor_server_requests_seconds_count"
 
 
 @dataclass(frozen=True)
@@ -133,8 +143,15 @@ def grpc_without_meta(step, receive):
 
 @difference("A caller's fault is INVALID_ARGUMENT with its words: grpcio's UNKNOWN has none of them.")
 def grpc_clients_fault(step, receive):
-    if not step.is_rest and receive.get("details") == "Exception calling application: ":
+    if not step.is_rest and receive.get("details") is not ANY and receive.get("details") == NO_WORDS:
         return {"code": "INVALID_ARGUMENT", "details": ANY}
+    return None
+
+
+@difference("A component of this process that is late is named over gRPC too.")
+def late_components_are_named(step, receive):
+    if step.mode == FUSED and receive.get("code") == "DEADLINE_EXCEEDED":
+        return receive | {"details": "component sleeps: context deadline exceeded"}
     return None
 
 
@@ -150,6 +167,28 @@ def grpc_unreachable(step, receive):
     if step.conversation == "component-away" and not step.is_rest:
         return {"code": "UNAVAILABLE", "details": ANY}
     return None
+
+
+def feedback_over_grpc_is_logged(step):
+    """A reward is a reward, whichever way it came: the executor logs those over REST alone."""
+    logger = step.predictor["graph"].get("logger")
+    if logger is None or logger["mode"] not in {"all", "response"}:
+        return []
+    feedback = json_format.ParseDict(step.message, protos.ours().Feedback())
+    body = {"__base64__": base64.b64encode(feedback.SerializeToString()).decode()}
+    headers = {
+        "ce-endpoint": "p1",
+        "ce-inferenceservicename": "dep",
+        "ce-modelid": step.predictor["graph"]["name"],
+        "ce-namespace": "ns",
+        "ce-protocol": "seldon",
+        "ce-requestid": "<uuid-1>",
+        "ce-specversion": "1.0",
+        "ce-type": "io.seldon.serving.feedback",
+        "content-type": "application/protobuf",
+    }
+    each_time_anew = dict.fromkeys(("ce-id", "ce-source", "ce-time", "ce-traceparent"), "")
+    return [{"headers": headers | each_time_anew, "path": "/log", "body": body}]
 
 
 @difference("The branch that a router chose is in meta.routing always: without it a reward cannot find who earned it.")
@@ -178,21 +217,167 @@ ANY = type("Any", (), {"__eq__": lambda self, other: isinstance(other, str) and 
 """Equal to every text that says something: the words are ours there, and tested elsewhere."""
 
 
+def _unrouted(step):
+    """The nodes that get no reward since the feedback does not say that they answered."""
+    if not step.is_feedback:
+        return set()
+    routing = ((step.message.get("response") or {}).get("meta") or {}).get("routing") or {}
+    left_out = set()
+
+    def visit(node, is_left_out):
+        if is_left_out:
+            left_out.add(node["name"])
+        is_chooser = node["name"] in step.choosers()
+        for child in node.get("children") or ():
+            visit(child, is_left_out or (is_chooser and node["name"] not in routing))
+
+    visit(step.predictor["graph"], is_left_out=False)
+    return left_out
+
+
 @dataclass(frozen=True)
 class Expected:
+    """What should come back of a step, which calls it should make, and which events it should tell."""
+
     receive: dict[str, Any]
     calls: list[dict[str, Any]]
     events: list[dict[str, Any]]
 
 
-def expected_of(step):
-    receive = copy.deepcopy(step.recorded["receive"])
-    for change in DIFFERENCES:
-        changed = change(step, copy.deepcopy(receive))
-        if changed is not None:
-            receive = changed
-    return Expected(receive, step.recorded.get("calls", []), step.recorded.get("events", []))
+class Expectations:
+    """Of one conversation, step after step: rewards are remembered."""
+
+    def __init__(self, name, conversation, mode):
+        self._name = name
+        self._conversation = conversation
+        self._mode = mode
+        self._learners = Learners(
+            conversation["predictor"],
+            Rule(unrouted_reaches_every_branch=False, transports_share_an_object=mode == FUSED),
+        )
+        self._seldons = Learners(conversation["predictor"], SELDONS)
+        self.applied = set()
+        self.steps = []
+
+    def of(self, number):
+        recording = self._conversation["steps"][number]
+        environment = self._conversation.get("environment", {})
+        step = Step(self._name, number, self._mode, self._conversation["predictor"], environment, recording)
+        receive = copy.deepcopy(recording["receive"])
+        applied = set()
+        for change in DIFFERENCES:
+            changed = change(step, copy.deepcopy(receive))
+            if changed is not None:
+                applied.add(change.__name__)
+                receive = changed
+        self.applied |= applied
+        left_out = _unrouted(step)
+        calls = [copy.deepcopy(call) for call in recording.get("calls", []) if call["node"] not in left_out]
+        if "clients_fault" in applied:
+            calls[0]["answer"] = {"code": receive["code"], "body": receive["body"]}
+        if "metadata_over_abtest" in applied:
+            calls = [_metadata_call(name, model) for name, model in receive["body"]["models"].items()]
+        events = list(recording.get("events", []))
+        if not step.is_rest and step.is_feedback:
+            events += feedback_over_grpc_is_logged(step)
+        if step.is_feedback and receive.get("code") in {200, "OK"}:
+            self._learners.tell(step)
+            self._seldons.tell(step)
+        place = "body" if step.is_rest else "message"
+        assert self._seldons.amended(recording["receive"].get(place), step) == recording["receive"].get(place)
+        if place in receive:
+            receive[place] = self._learners.amended(receive[place], step)
+        for call in calls:
+            call["body"] = self._learners.amended(call["body"], step)
+            call["answer"]["body"] = self._learners.amended(call["answer"]["body"], step)
+        expected = Expected(receive, calls, events)
+        self.steps.append((step, expected))
+        return step, expected
+
+    def metrics(self):
+        """The counts that should be there when all steps have been gone; None where those who counted had died.
+
+        Of REST calls to components: as many as there were. The executor, under concurrency, counts some for another
+        node (its HTTP client is shared): seen in the conversation `combiner` alone.
+        """
+        if any("executor_exited" in step for step in self._conversation["steps"]):
+            return None
+        counts = collections.Counter()
+        for each in self._conversation["metrics_after"]:
+            labels = each["labels"]
+            if labels["method"] == "unary" or labels.get("model_name") is None:
+                counts[each["name"], tuple(sorted(labels.items()))] = each["value"]
+        for step, expected in self.steps:
+            for call in expected.calls:
+                if not _gave_no_sample(step, expected):
+                    counts[_client(step, call)] += 1
+            _move(counts, step, expected)
+        return {key: count for key, count in counts.items() if count}
 
 
-def expected_metrics(step, recorded):
-    return {(each["name"], tuple(sorted(each["labels"].items()))): each["value"] for each in recorded}
+def _metadata_call(name, model):
+    return {
+        "node": name,
+        "method": "GET",
+        "path": "/metadata",
+        "headers": {"seldon-puid": "<uuid-1>"},
+        "body": None,
+        "answer": {"code": 200, "body": model | {"platform": "", "custom": {}}},
+    }
+
+
+def _gave_no_sample(step, expected):
+    return step.conversation == "rest-timeout" and expected.receive["code"] == 500
+
+
+def _client(step, call):
+    image, version = _image(step, call["node"])
+    labels = {
+        "deployment_name": "dep",
+        "predictor_name": "p1",
+        "predictor_version": step.predictor["annotations"].get("version", ""),
+        "service": call["path"],
+        "model_name": call["node"],
+        "model_image": image,
+        "model_version": version,
+        "method": call["method"].lower(),
+        "code": str(call["answer"]["code"]),
+    }
+    return CLIENT, tuple(sorted(labels.items()))
+
+
+def _image(step, node):
+    containers = [c for spec in step.predictor["componentSpecs"] for c in spec["spec"]["containers"]]
+    return next(c["image"] for c in containers if c["name"] == node).split(":")
+
+
+def _move(counts, step, expected):
+    """Count a request by the status that we give it, where that is not the one recorded."""
+    recorded, ours = step.recorded["receive"], expected.receive
+    if recorded.get("code") == ours["code"]:
+        return
+    service = _service(step)
+    labels = {
+        "deployment_name": "dep",
+        "predictor_name": "p1",
+        "predictor_version": "",
+        "service": service,
+        "method": step.recorded["send"]["method"].lower() if step.is_rest else "unary",
+    }
+    if "code" in recorded:
+        counts[SERVER, tuple(sorted((labels | {"code": _code(recorded["code"])}).items()))] -= 1
+    counts[SERVER, tuple(sorted((labels | {"code": _code(ours["code"])}).items()))] += 1
+
+
+def _service(step):
+    if not step.is_rest:
+        return f"/seldon.protos.Seldon/{step.recorded['grpc']['method']}"
+    return step.recorded["send"]["path"].split("/")[3]
+
+
+def _code(code):
+    return (
+        str(code)
+        if isinstance(code, int)
+        else {"OK": "OK"}.get(code) or "".join(w.capitalize() for w in code.split("_"))
+    )

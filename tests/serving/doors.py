@@ -31,6 +31,8 @@ class Door:
     grpc_target: str
     metadata: tuple[tuple[str, str], ...] = ()
     metrics_url: str = ""
+    status_of_wrong_type: int = 415
+    """400 where InstallModel itself has to refuse it, since the stock wrapper would answer 500."""
     session: requests.Session = field(default_factory=requests.Session)
 
     def post(self, path="predictions", **how):
@@ -106,7 +108,12 @@ def component_served(by, bundle: Path, log: Path, **environment):
         grpc_target = f"127.0.0.1:{grpc_port}"
         with grpc.insecure_channel(grpc_target) as channel:
             grpc.channel_ready_future(channel).result(timeout=60)
-        yield Door(f"http://127.0.0.1:{http_port}", grpc_target, metrics_url=f"http://127.0.0.1:{metrics_port}/metrics")
+        yield Door(
+            f"http://127.0.0.1:{http_port}",
+            grpc_target,
+            metrics_url=f"http://127.0.0.1:{metrics_port}/metrics",
+            status_of_wrong_type=400 if by is STOCK_WRAPPER else 415,
+        )
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -109,5 +109,6 @@ def test_the_batch_processor_scores_a_file_of_impressions(gateway, labelled, tmp
         assert sorted(answer["meta"]["tags"]["batch_index"] for answer in answers) == list(range(40))
     for answer in answers:
         assert answer["meta"]["tags"]["predictor"] in {"champion", "challenger"}
-        (probability,) = answer["data"]["ndarray"]
+        data = answer["data"]
+        (probability,) = data["tensor"]["values"] if data_type == "json" else data["ndarray"]
         assert 0 < probability < 1

@@ -1,7 +1,8 @@
 """What travels between nodes: the bytes of a REST body, or a protobuf message; and what travels beside it.
 
 A message is never changed. Whoever wants to change what it holds takes a copy (`RestMessage.tree`,
-`GrpcMessage.proto`); so children that run at once, the request log and a component that scribbles on its input do not meet.
+`GrpcMessage.proto`); so children that run at once, the request log and a component that scribbles on its input do not
+meet.
 """
 
 from __future__ import annotations

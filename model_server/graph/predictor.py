@@ -32,6 +32,8 @@ class Endpoint:
     host: str
     http_port: int
     grpc_port: int
+    service_port: int = 0
+    """The port that is open once the component is ready, as Seldon's operator chose it; 0: the HTTP port."""
 
 
 @dataclass(frozen=True)
@@ -190,10 +192,12 @@ def _endpoint(tree: Mapping[str, Any], where: str) -> Endpoint | None:
     host = tree.get("service_host")
     if not host:
         return None
-    ports = [tree.get("httpPort") or tree.get("service_port"), tree.get("grpcPort") or tree.get("service_port")]
+    service_port = tree.get("service_port")
+    ports: list[Any] = [tree.get("httpPort") or service_port, tree.get("grpcPort") or service_port]
     if not all(isinstance(port, int) and 0 < port < 65536 for port in ports):
         raise InvalidPredictor(f"{where}: endpoint needs httpPort and grpcPort from 1 to 65535, not {ports}")
-    return Endpoint(str(host), *ports)
+    http_port, grpc_port = ports
+    return Endpoint(str(host), http_port, grpc_port, service_port if isinstance(service_port, int) else 0)
 
 
 def _logger(tree: Any) -> Logger | None:

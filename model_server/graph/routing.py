@@ -1,4 +1,4 @@
-"""Which branch was chosen: read from a router's answer, written into an answer's `meta.routing`, read from feedback. Pure.
+"""Which branch was chosen: read from a router's answer, told in an answer's `meta.routing`, read from feedback. Pure.
 
 Branches: N is child N, -1 is all children, -2 is none: the message comes back as it is.
 """
@@ -58,7 +58,7 @@ def _first_number(answer: Message) -> float | None:
 
 
 def with_routing(answer: Message, routing: Mapping[str, int]) -> Message:
-    """The answer with these entries in its `meta.routing`; the same answer where it has no meta, as Seldon leaves it."""
+    """The answer with these entries in its `meta.routing`; the answer itself where it has no meta, as Seldon has it."""
     if isinstance(answer, GrpcMessage):
         if not answer.shared_proto(ours().SeldonMessage).HasField("meta"):
             return answer

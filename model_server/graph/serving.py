@@ -1,4 +1,4 @@
-"""A graph that serves: the walk, and what else the executor answers about it: health, status, metadata. Of one worker."""
+"""A graph that serves: the walk, and what else the executor tells of it: health, status, metadata. Of one worker."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The parent: makes users' objects once, forks the workers, replaces those that end, and ends with all of them.
 
-It holds the listening sockets, so what has connected waits for the next worker rather than being refused; and the folder
-in which all workers count. It serves nothing itself, starts no thread, and so may fork at any time.
+It holds the listening sockets, so what has connected waits for the next worker rather than being refused; and the
+folder in which all workers count. It serves nothing itself, starts no thread, and so may fork at any time.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +45,7 @@ class Supervisor:
     def __init__(self, settings: Settings, make_objects: Callable[[], Mapping[str, Any]]) -> None:
         self._settings = settings
         self._make_objects = make_objects
+        self._pid = os.getpid()
         self._workers: dict[int, float] = {}
         """Process id -> when it started."""
         self._services: set[int] = set()
@@ -55,6 +57,9 @@ class Supervisor:
         """Serve until SIGTERM or SIGINT; the exit code. Errors: ModelServerError where it cannot start."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         with _metrics_folder(), self._sockets() as (http, metrics, _reserved):
+            # Imported before the fork: workers share its pages, and one that takes another's place is there at once.
+            from model_server.graph import worker  # noqa: F401, PLC0415 -- only now is the metrics' folder known
+
             self._user_objects = self._make_objects()
             self._http, self._metrics = http, metrics
             self._alive_pipe = os.pipe()  # workers see its end when this process ends, however it ends
@@ -63,7 +68,7 @@ class Supervisor:
             for user_object in self._user_objects.values():
                 service = getattr(user_object, "custom_service", None)
                 if callable(service):
-                    self._services.add(self._fork(lambda service=service: _run_service(service)))
+                    self._services.add(self._fork(partial(_run_service, service)))
             for _ in range(self._settings.workers):
                 self._start_worker()
             try:
@@ -131,16 +136,19 @@ class Supervisor:
 
         os.close(self._alive_pipe[1])
         ready = self._ready_pipe[1]
-        return worker.run(
+        code = worker.run(
             worker.Inheritance(
                 settings=self._settings,
                 user_objects=self._user_objects,
                 http=self._http,
                 metrics=self._metrics,
                 parent_is_gone=self._alive_pipe[0],
-                on_ready=lambda: os.write(ready, b"."),
+                on_ready=partial(_tell, ready),
             )
         )
+        if os.getppid() != self._pid:  # it was killed, and could not clean up
+            shutil.rmtree(os.environ[METRICS_FOLDER_VARIABLE], ignore_errors=True)
+        return code
 
     def _fork(self, main: Callable[[], int]) -> int:
         sys.stdout.flush()
@@ -242,6 +250,10 @@ def _metrics_folder() -> Iterator[None]:
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tell(pipe: int) -> None:
+    os.write(pipe, b".")
 
 
 def _run_service(service: Callable[[], Any]) -> int:

@@ -1,8 +1,8 @@
 """The metrics of a graph server: the executor's names, the wrapper's, and our own; one truth for all worker processes.
 
-prometheus_client keeps each number in a file of its process (PROMETHEUS_MULTIPROC_DIR, which `supervisor` sets before this
-is imported), and adds the files up when asked: a worker that dies takes nothing with it. Source of Seldon's names, labels
-and buckets: the executor's metrics and the wrapper's, as recorded.
+prometheus_client keeps each number in a file of its process (PROMETHEUS_MULTIPROC_DIR, which `supervisor` sets before
+this is imported), and adds the files up when asked: a worker that dies takes nothing with it. Source of Seldon's names,
+labels and buckets: the executor's metrics and the wrapper's, as recorded.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -41,7 +42,7 @@ BUCKETS: Final = (
     10,
 )
 """Seconds. Those of Seldon's executor, from 0.005, and finer ones below."""
-TIMER_BUCKETS: Final = tuple(10 ** (-3 + i * (3 + 1.4771212547196624) / 49) for i in range(49)) + (30.0,)
+TIMER_BUCKETS: Final = tuple(np.logspace(-3, np.log10(30), 50).tolist())
 """Seconds, of a component's own TIMER metrics: 50 from 0.001 to 30, evenly on a logarithmic scale."""
 NOT_GIVEN: Final = "NOT_IMPLEMENTED"  # what Seldon's wrapper says where it was not told
 MAX_SERIES_OF_COMPONENTS: Final = 2_000
@@ -123,7 +124,7 @@ class Telemetry:
         self._server.labels(*labels).observe(seconds)
         self._server_summary.labels(*labels).observe(seconds)
 
-    def called(self, node: str, image: str, service: str, method: str, code: str, seconds: float) -> None:
+    def called(self, node: str, image: str, /, service: str, method: str, code: str, seconds: float) -> None:  # noqa: PLR0917 -- so calls are told
         """A call to a component, in this process or elsewhere."""
         labels = (*self._where, service, node, *split_image(image), method, code)
         self._client.labels(*labels).observe(seconds)
@@ -149,7 +150,7 @@ class Telemetry:
         self._timed_out.labels(node).inc()
 
     def told_by(self, identity: Identity, metrics: Sequence[Mapping[str, Any]], method: str) -> None:
-        """Custom metrics of a component, valid by the wrapper's rules. Never an exception: a metric is not worth an answer."""
+        """Custom metrics of a component, valid by the wrapper's rules. Raises nothing: no metric is worth an answer."""
         labels = _identity_labels(identity)
         for metric in metrics:
             self._components.add(metric, labels, method)
@@ -164,7 +165,7 @@ class Telemetry:
 
 
 class _ComponentMetrics:
-    """Custom metrics, whose names and labels nobody knows beforehand: a metric object for each name and set of labels."""
+    """Custom metrics, whose names and labels nobody knows beforehand: an object for each name and set of labels."""
 
     def __init__(self) -> None:
         self._series: dict[Any, Any] = {}

@@ -168,7 +168,9 @@ async def _all(asked: Iterable[Coroutine[Any, Any, Message]]) -> list[Message]:
     if len(coroutines) == 1:
         return [await coroutines[0]]
     answers = await asyncio.gather(*coroutines, return_exceptions=True)
+    told: list[Message] = []
     for answer in answers:
         if isinstance(answer, BaseException):
             raise answer
-    return list(answers)
+        told.append(answer)
+    return told

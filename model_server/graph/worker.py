@@ -10,6 +10,7 @@ import random
 import signal
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,6 +37,8 @@ LOOK_SECONDS: Final = 0.5
 STUCK_GRACE_SECONDS: Final = 2.0
 """What the other requests of a worker get that is replaced because a component is stuck."""
 EXIT_STUCK: Final = 75  # EX_TEMPFAIL
+ROUNDS_TO_ACCEPT: Final = 3
+"""Turns of the loop in which what has connected already is taken."""
 
 
 @dataclass(frozen=True)
@@ -123,12 +126,22 @@ async def _serve(inheritance: Inheritance) -> int:
         for door in doors:
             door.begin_drain()
         await asyncio.sleep(min(settings.lame_duck_seconds, grace))
+        if code != EXIT_STUCK:
+            await _refuse_from_now_on(inheritance.http)
         stopping = [door.stop(grace) for door in doors]
         if grpc_door is not None:
             stopping.append(grpc_door.stop(grace))
         await asyncio.gather(*stopping)
     logger.info("ended")
     return code
+
+
+async def _refuse_from_now_on(listening: socket.socket) -> None:
+    """All workers end: whoever connects must hear at once that nobody is there, not wait in the kernel for nobody."""
+    for _ in range(ROUNDS_TO_ACCEPT):
+        await asyncio.sleep(0)
+    with suppress(OSError):  # another worker was first
+        listening.shutdown(socket.SHUT_RDWR)
 
 
 async def _watch(components: list[InProcess], end: Callable[[int], None]) -> None:

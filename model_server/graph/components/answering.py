@@ -1,4 +1,4 @@
-"""A message -> what a user's object answers, as a message again. Runs on the component's threads; blocks as it likes."""
+"""A message -> what a user's object answers, as a message again. Runs on the component's threads, and may block."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ def aggregate(wrapped: Wrapped, messages: Sequence[Message], max_rows: int) -> M
         classes = protos.for_user_code()
         together = classes.SeldonMessageList()
         for each in messages:
-            together.seldonMessages.append(_proto_of(Verb.PREDICT, each))
+            if isinstance(each, GrpcMessage):
+                together.seldonMessages.append(_proto_of(Verb.PREDICT, each))
         return GrpcMessage(wrapped.answer_proto(Verb.AGGREGATE, together).SerializeToString())
     trees = [_within(each.tree(), max_rows) for each in messages if isinstance(each, RestMessage)]
     return _rest(wrapped.answer_tree(Verb.AGGREGATE, trees))

@@ -38,7 +38,7 @@ class Batcher:
         self._serving: asyncio.Task[None] | None = None
 
     async def answer(self, message: Message) -> Message:
-        """This message's own answer, or its own error. Whoever stops waiting is left out if its turn has not come."""
+        """The message's own answer, or its own error. Whoever stops waiting is left out if its turn has not come."""
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._waiting.append((message, future))
         if self._serving is None:

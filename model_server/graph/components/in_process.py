@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from model_server.graph.grpc_codes import go_name
 from model_server.graph.components import answering
 from model_server.graph.components.batching import Batcher
 from model_server.graph.components.user_threads import UserThreads
 from model_server.graph.errors import ComponentStuck, ComponentTimedOut, GraphError, RouterFailed
+from model_server.graph.grpc_codes import go_name
 from model_server.graph.messages import Context, Message
 from model_server.graph.settings import Settings
 from model_server.graph.telemetry import Telemetry
@@ -136,9 +136,7 @@ class InProcess:
         except GraphError as error:
             self._called(service, method, str(error.http_status) if is_rest else go_name(error.code), began)
             if verb is Verb.ROUTE and is_rest:
-                status = error.http_status
-                text = f"Internal service call from executor failed calling http://{self.name}{verb.path} status code {status}"
-                raise RouterFailed(text, http_status=status) from error
+                raise RouterFailed.of(f"http://{self.name}{verb.path}", error.http_status) from error
             raise
         self._called(service, method, "200" if is_rest else "OK", began)
         return answer

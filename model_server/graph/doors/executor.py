@@ -145,7 +145,7 @@ def _headers(settings: Settings) -> Any:
 
     def headers_of(request: Request, route: Route) -> tuple[tuple[bytes, bytes], ...]:
         puid = request.puid.encode("latin-1")
-        headers = (*fixed, (b"seldon-puid", puid))
+        headers: tuple[tuple[bytes, bytes], ...] = (*fixed, (b"seldon-puid", puid))
         if route.service is not None:
             headers += ((b"access-control-allow-methods", ",".join(sorted({*route.methods, "OPTIONS"})).encode()),)
         if "ce-specversion" in request.headers:

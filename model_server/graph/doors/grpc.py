@@ -1,4 +1,4 @@
-"""The gRPC door: Seldon's services, on raw bytes. Which of them, depends on whether a graph or a component is behind it."""
+"""The gRPC door: Seldon's services, on raw bytes. Which of them, depends on what is behind it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import grpc
 from grpc_reflection.v1alpha import reflection
 
 from model_server.graph import protos
-from model_server.graph.grpc_codes import go_name
 from model_server.graph.doors.reception import (
     MAX_DETAILS_CHARACTERS,
     PUID_HEADER,
@@ -21,6 +20,7 @@ from model_server.graph.doors.reception import (
     request_id,
     since,
 )
+from model_server.graph.grpc_codes import go_name
 from model_server.graph.messages import Context
 
 logger = logging.getLogger(__name__)

@@ -54,7 +54,7 @@ class Reception:
     def failed(self, error: BaseException, puid: str) -> GraphError:
         """The error in the words that the caller may see; the log and the counters get theirs."""
         if not isinstance(error, GraphError):
-            logger.exception("a request broke the server's own code", exc_info=error, extra={"request_id": puid})
+            logger.error("a request broke the server's own code", exc_info=error, extra={"request_id": puid})
             return InternalError(f"an error of the server itself; its log tells more under the request id {puid}")
         if error.reason is not None:
             self.telemetry.refused(error.reason)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
+from model_server.graph.doors.asgi import Receive, Send, read_body, respond
 from model_server.graph.doors.reception import Reception, request_id, since
-from model_server.graph.errors import GraphError, TooLarge
+from model_server.graph.errors import ClientGone, GraphError
 
 JSON: Final = b"application/json"
 TEXT: Final = b"text/plain; charset=utf-8"
@@ -72,7 +73,7 @@ class RestDoor:
         self._surface = surface
         self._reception = reception
 
-    async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         path, method = scope["path"], scope["method"].upper()
         route, node = self._route(path)
@@ -87,13 +88,13 @@ class RestDoor:
         try:
             if route.is_work:
                 with self._reception.admitted():
-                    body = await _body(receive, self._reception.limits.max_body_bytes)
-                    if body is None:
-                        return None  # the client has gone
+                    body = await read_body(scope, receive, self._reception.limits.max_body_bytes)
                     request = _request(scope, body, node, request.puid, request.headers)
                     response = await route.answer(request)
             else:
                 response = await route.answer(request)
+        except ClientGone:
+            return None  # nobody is there to be told
         except Exception as error:  # noqa: BLE001 -- one request must not end the server
             response = _refusal(self._reception.failed(error, request.puid))
         if route.service is not None:
@@ -132,20 +133,6 @@ def _headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
     return headers
 
 
-async def _body(receive: Any, max_bytes: int) -> bytes | None:
-    """The whole body; None where the client went away. Errors: TooLarge."""
-    body = b""
-    while True:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            return None
-        body = body + event["body"] if body else event["body"]
-        if len(body) > max_bytes:
-            raise TooLarge(f"the body is larger than {max_bytes:,} bytes; send fewer rows in a request")
-        if not event.get("more_body"):
-            return body
-
-
 def _refusal(error: GraphError) -> Response:
     try:
         body = error.body()
@@ -156,9 +143,8 @@ def _refusal(error: GraphError) -> Response:
     return Response(body, error.http_status, JSON, headers)
 
 
-async def _send(send: Any, response: Response, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
-    own = [(b"content-length", str(len(response.body)).encode()), *response.headers, *headers]
+async def _send(send: Send, response: Response, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    own = (*response.headers, *headers)
     if response.content_type is not None:
-        own.append((b"content-type", response.content_type))
-    await send({"type": "http.response.start", "status": response.status, "headers": own})
-    await send({"type": "http.response.body", "body": response.body})
+        own = (*own, (b"content-type", response.content_type))
+    await respond(send, response.status, own, response.body)

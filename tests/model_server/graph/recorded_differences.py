@@ -143,7 +143,7 @@ def grpc_without_meta(step, receive):
 
 @difference("A caller's fault is INVALID_ARGUMENT with its words: grpcio's UNKNOWN has none of them.")
 def grpc_clients_fault(step, receive):
-    if not step.is_rest and receive.get("details") is not ANY and receive.get("details") == NO_WORDS:
+    if not step.is_rest and isinstance(receive.get("details"), str) and receive["details"] == NO_WORDS:
         return {"code": "INVALID_ARGUMENT", "details": ANY}
     return None
 

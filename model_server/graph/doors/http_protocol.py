@@ -1,0 +1,184 @@
+"""One HTTP connection: uvicorn's, which parses (llhttp) and runs the application, with limits on what a client sends.
+
+A request runs as soon as its head is complete and those before it are answered. An Upgrade is not done: the request is
+answered as if it had not been asked for, body included, which llhttp by itself would take for the other protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.parse
+from typing import Any, Final, cast
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+
+from model_server.graph.doors import http_refusals as refusals
+from model_server.graph.doors.http_connections import Connections
+from model_server.graph.doors.http_exchange import Exchange
+from model_server.graph.doors.http_lifecycle import BODY, HEAD, TURNED_AWAY, WAITING, Lifecycle
+from model_server.graph.doors.http_limits import Limits
+from model_server.graph.doors.http_refusals import Refused
+
+__all__ = ["HttpConnection", "Limits"]
+
+UNFINISHED_HEAD_FACTOR: Final = 2
+"""An unfinished head is counted as it comes, colons and line ends included: it may have twice the bytes."""
+
+
+class NoMoreRequests(Exception):
+    """Raised in a callback of the parser where a request begins on a connection that takes no more."""
+
+
+class HttpConnection(Lifecycle):
+    def __init__(self, config: Config, shared: Connections, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(config, shared, loop)
+        self.content_length = 0
+        self.head_bytes = 0
+        self.body_bytes = 0
+        self.fruitless_bytes = 0
+        """Read since a message, a head or a piece of a body was last complete. The parser may hold on to them."""
+        self.is_upgrade = False
+
+    def data_received(self, data: bytes) -> None:
+        if self.phase >= TURNED_AWAY:
+            if self.phase == TURNED_AWAY:
+                self.refuse(refusals.too_many_connections(self.limits))
+            self.discard(len(data))
+            return
+        self.fruitless_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on_without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            self._stopped_by(error)
+        if self.fruitless_bytes > UNFINISHED_HEAD_FACTOR * self.limits.max_head_bytes and HEAD <= self.phase <= BODY:
+            self.refuse(refusals.head_too_large(self.limits))
+
+    def on_message_begin(self) -> None:
+        if self.cycle is not None:
+            if len(self.pipeline) >= self.limits.max_pipelined_requests:
+                self.cycle.keep_alive = False
+            if not self.cycle.keep_alive:
+                raise NoMoreRequests
+        super().on_message_begin()
+        self.phase = HEAD
+        self.since = self.loop.time()
+        self.head_bytes = self.content_length = self.body_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.phase != HEAD:
+            return  # a trailer; the application has had its headers
+        name = name.lower()
+        self.headers.append((name, value))
+        self.head_bytes += len(name) + len(value)
+        if len(self.headers) > self.limits.max_headers:
+            raise Refused(refusals.head_too_large(self.limits))
+        if name == b"content-length":
+            self.content_length = int(value)  # one number: the parser has seen to that
+        elif name == b"expect":
+            self.expect_100_continue = value.lower() == b"100-continue"
+
+    def on_headers_complete(self) -> None:
+        self.fruitless_bytes = 0
+        if self.head_bytes + len(self.url) > self.limits.max_head_bytes:
+            raise Refused(refusals.head_too_large(self.limits))
+        parser, scope = self.parser, self.scope
+        version = parser.get_http_version()
+        if version not in {"1.1", "1.0"}:
+            raise Refused(refusals.malformed(f"it says HTTP/{version}; 1.1 and 1.0 are spoken here"))
+        if parser.should_upgrade():
+            self.is_upgrade = True
+            return
+        if self.content_length > self.limits.max_body_bytes:
+            raise Refused(refusals.body_too_large(self.limits))
+        path, query = _path_and_query(self.url)
+        scope["method"] = parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["raw_path"] = path
+        scope["path"] = urllib.parse.unquote(path.decode("ascii"))
+        scope["query_string"] = query
+        self.phase = BODY
+        is_answering = self.is_answering
+        self.cycle = exchange = Exchange(
+            scope=scope,
+            transport=cast("Any", self.outlet),
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.shared.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version == "1.1" and parser.should_keep_alive() and not self.shared.is_draining,
+            on_response=self.on_response_complete,
+        )
+        if is_answering:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))
+        else:
+            self.running = exchange
+            self._start_asgi_task(exchange, self.app)
+
+    def on_body(self, body: bytes) -> None:
+        self.fruitless_bytes = 0
+        self.body_bytes += len(body)
+        if self.body_bytes > self.limits.max_body_bytes:
+            raise Refused(refusals.body_too_large(self.limits))
+        exchange = self.cycle
+        if exchange.response_complete:
+            return
+        exchange.body += body
+        if len(exchange.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        exchange.message_event.set()
+
+    def on_message_complete(self) -> None:
+        if self.is_upgrade:
+            return
+        self.fruitless_bytes = 0
+        self.phase = WAITING
+        exchange = self.cycle
+        exchange.more_body = False
+        exchange.message_event.set()
+        if exchange.response_complete:
+            self.since = self.loop.time()
+
+    def _stopped_by(self, error: httptools.HttpParserError) -> None:
+        """The parser has stopped for good: by itself, or because a callback wanted it."""
+        cause = error.__context__
+        if isinstance(cause, NoMoreRequests):
+            self.read_no_more()
+        elif isinstance(cause, Refused):
+            self.refuse(cause.refusal)
+        elif isinstance(error, httptools.HttpParserCallbackError):
+            self.logger.error("a callback of the HTTP parser failed", exc_info=cause)
+            self.transport.abort()
+        else:
+            self.refuse(refusals.malformed(str(error)))
+
+    def _go_on_without_upgrade(self, rest: bytes) -> None:
+        """Have the same head parsed again without its wish, then what follows it."""
+        self.is_upgrade = False
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self.refuse(refusals.malformed("CONNECT is for proxies, and this is none"))
+            return
+        lines = [b"%s %s HTTP/%s" % (method, self.url, self.parser.get_http_version().encode())]
+        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join([*lines, b"", b""]) + rest)
+
+
+def _path_and_query(url: bytes) -> tuple[bytes, bytes]:
+    """Errors: Refused."""
+    if url.startswith(b"/") and b"#" not in url:
+        path, _, query = url.partition(b"?")
+        return path, query
+    try:
+        parsed = httptools.parse_url(url)
+    except httptools.HttpParserInvalidURLError as error:
+        raise Refused(refusals.malformed("its target is no URL")) from error
+    return parsed.path or b"/", parsed.query or b""

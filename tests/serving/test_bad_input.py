@@ -28,9 +28,9 @@ def refused(response, status, said):
     assert said in told["info"]
 
 
-def refused_by_anyone(response, status):
+def refused_by_anyone(response, *statuses):
     """The status object; the stock wrapper's own refusals write status 1 and code -1 into theirs."""
-    assert response.status_code == status, response.text
+    assert response.status_code in statuses, response.text
     assert response.headers["Content-Type"].startswith("application/json")
     return response.json()["status"]
 
@@ -82,7 +82,7 @@ def test_a_body_of_another_content_type_is_refused_with_what_is_expected(door, c
 
 def test_forms_and_queries_without_json_are_refused(door):
     assert refused_by_anyone(door.post(files={"strData": b"\xff\xfe"}), 400)["info"]
-    assert refused_by_anyone(door.post(params={"json": "{"}), 400)
+    assert refused_by_anyone(door.post(params={"json": "{"}), 400, 415)  # a graph looks at bodies alone
     assert refused_by_anyone(door.post(data={"json": "1" * 5_000}), 400)  # more digits than Python reads
 
 

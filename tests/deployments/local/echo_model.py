@@ -1,5 +1,6 @@
 """The user classes of these tests: they answer what they are asked, and say who they are."""
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -8,14 +9,14 @@ from pathlib import Path
 class EchoModel:
     def __init__(self, delay_seconds=0.0):
         self.delay_seconds = delay_seconds
-        print("an echo for", os.environ["PREDICTOR_ID"])
+        logging.getLogger("echo").warning("an echo for %s", os.environ["PREDICTOR_ID"])
         self.own_tags = {
             "predictor": os.environ["PREDICTOR_ID"],
             "model": os.environ.get("MLSERVER_MODEL_URI", ""),
             "threads": os.environ["OMP_NUM_THREADS"],
         }
 
-    def predict(self, X, names, meta=None):  # noqa: N803 -- Seldon's words
+    def predict(self, X, names, meta=None):
         time.sleep(self.delay_seconds)
         return X
 
@@ -26,7 +27,7 @@ class EchoModel:
 class Doubler:
     """A TRANSFORMER that counts how often it was asked, in a metric."""
 
-    def transform_input(self, X, names, meta=None):  # noqa: N803
+    def transform_input(self, X, names, meta=None):
         return X * 2
 
     def tags(self):
@@ -39,7 +40,7 @@ class Doubler:
 class BySign:
     """A ROUTER: negative numbers go to the second branch."""
 
-    def route(self, X, names):  # noqa: N803
+    def route(self, X, names):
         return 1 if X[0][0] < 0 else 0
 
 
@@ -50,7 +51,7 @@ class Scorer:
         self.bias = bias
         self.own_tags = {"predictor": os.environ["PREDICTOR_ID"], "scored_by": os.environ["PREDICTIVE_UNIT_ID"]}
 
-    def predict(self, X, names, meta=None):  # noqa: N803
+    def predict(self, X, names, meta=None):
         return X + self.bias
 
     def send_feedback(self, features, names, reward, truth, routing=None):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import requests
+import xgboost as xgb
 from prometheus_client.parser import text_string_to_metric_families
 from runtime_under_test import eventually, graph_of, node, overlay, ports_of, predictor
 from seldon_core.seldon_client import SeldonClient
@@ -118,6 +119,23 @@ def test_fused_and_isolated_answer_alike_and_moving_between_them_fails_no_reques
     assert graph.status_of("champion")["components"] == []
     assert before["plus"] == isolated_rewards["plus"] == 4.0
     assert before["minus"] == isolated_rewards["minus"] == 4.0
+
+
+@pytest.mark.parametrize("how", ["--fused", "--isolated"])
+def test_the_prepackaged_xgboost_server_answers_as_xgboost_does_behind_a_transformer_too(graph, how):
+    rows = np.random.default_rng(3).normal(size=(60, 3))
+    booster = xgb.train({"nthread": 1}, xgb.DMatrix(rows, rows.sum(axis=1), nthread=1), num_boost_round=3)
+    folder = graph.folder / "models" / "boosted"
+    folder.mkdir(parents=True, exist_ok=True)
+    booster.save_model(folder / "model.json")
+    prepackaged = node("m", None, implementation="XGBOOST_SERVER", model_uri="pvc://models/boosted")
+    behind = node("doubler", "TRANSFORMER", prepackaged, model_name="echo_model.Doubler")
+    graph.apply(overlay(graph_of("champion", behind)), how)
+    expected = booster.predict(xgb.DMatrix(rows[:4] * 2, nthread=1))
+    answer = requests.post(graph.url, json={"data": {"ndarray": rows[:4].tolist()}}, timeout=30).json()
+    assert np.array(answer["data"]["ndarray"], np.float32).tolist() == expected.tolist()
+    reply = client(graph).predict(data=rows[:4], payload_type="tensor")
+    assert np.array(reply.response.data.tensor.values, np.float32).tolist() == expected.tolist()
 
 
 def test_an_isolated_runtime_stays_isolated_and_leaves_nothing(forkcast):

@@ -43,7 +43,10 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 
 def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     """Errors: InvalidPredictor."""
-    predictor = None if arguments.interface_name else _predictor(arguments, environ)
+    class_name = arguments.interface_name
+    if class_name is None and arguments.file is None and "ENGINE_PREDICTOR" not in environ:
+        class_name = environ.get("MODEL_NAME")
+    predictor = None if class_name else _predictor(arguments, environ)
     annotations = {**(predictor.annotations if predictor else {}), **read_annotations(arguments.annotations)}
     max_message = _whole_number(annotations, GRPC_MAX_MESSAGE_SIZE)
     defaults = Limits()
@@ -71,7 +74,7 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Se
     }
     if predictor is None:
         return Settings(
-            class_name=arguments.interface_name,
+            class_name=class_name,
             parameters=_parameters(arguments.parameters),
             deployment=environ.get("SELDON_DEPLOYMENT_ID", ""),
             grpc_port=(arguments.grpc_port or 5000) if arguments.grpc_workers > 0 else None,
@@ -104,8 +107,8 @@ def _predictor(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Pre
     encoded = environ.get("ENGINE_PREDICTOR")
     if not encoded:
         raise InvalidPredictor(
-            "nothing to serve: name a Python class, or give a graph with --file or the variable ENGINE_PREDICTOR; "
-            "--help shows examples"
+            "nothing to serve: name a Python class (or set MODEL_NAME), or give a graph with --file or the variable "
+            "ENGINE_PREDICTOR; --help shows examples"
         )
     return from_engine_predictor(encoded)
 

@@ -42,7 +42,7 @@ class Exchange(RequestResponseCycle):
     async def run_asgi(self, app: Callable[..., Any]) -> None:
         try:
             await app(self.scope, self.receive, self.send)
-        except BaseException as error:  # noqa: BLE001 -- one request must not end the server
+        except BaseException as error:
             if not (self.disconnected and isinstance(error, asyncio.CancelledError)):  # else the server was stopped
                 self.logger.error("%s %s: the application failed", *self._told(), exc_info=error)
             await self._fail()

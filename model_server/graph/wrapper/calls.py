@@ -83,10 +83,6 @@ class Wrapped:
         """Errors: WrapperError."""
         return self._metadata.tree()
 
-    def metadata_proto(self) -> Any:
-        """A SeldonModelMetadata."""
-        return self._metadata.proto()
-
     def compose(
         self,
         label: str,

@@ -45,15 +45,20 @@ def complete(metrics: Any) -> list[dict[str, Any]]:
 def labelled(metrics: Iterable[dict[str, Any]], method: str) -> list[dict[str, Any]]:
     """The metrics as Seldon's wrapper leaves them in an answer: where there are tags, with the method among them."""
     return [
-        {**metric, "tags": {**metric["tags"], "method": method}} if "tags" in metric else metric for metric in metrics
+        {**metric, "tags": {**_texts(metric["tags"]), "method": method}} if "tags" in metric else metric
+        for metric in metrics
     ]
+
+
+def _texts(tags: dict[Any, Any]) -> dict[str, str]:
+    """Seldon's wrapper fails on a tag that is no text: over a metric, a request that was answered."""
+    return {str(tag): str(text) for tag, text in tags.items()}
 
 
 def _is_metric(metric: Any) -> bool:
     if not isinstance(metric, dict) or metric.get("type") not in TYPES or not isinstance(metric.get("key"), str):
         return False
-    tags = metric.get("tags", {})
-    if not isinstance(tags, dict) or not all(isinstance(text, str) for pair in tags.items() for text in pair):
+    if not isinstance(metric.get("tags", {}), dict):
         return False
     try:
         metric["value"] + 1

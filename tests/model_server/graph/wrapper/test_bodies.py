@@ -120,6 +120,14 @@ def test_a_request_without_json_is_refused_with_what_is_wrong(body, content_type
     assert said in refused.value.message
 
 
+def refusal(read, *request):
+    try:
+        read(*request)
+    except WrapperError as error:
+        return error
+    return None
+
+
 content_types = st.one_of(
     st.sampled_from([JSON, FORM, "application/json; charset=x", "multipart/form-data; boundary=b", MULTIPART, ""]),
     st.text(max_size=20),
@@ -135,11 +143,10 @@ hostile = st.one_of(st.binary(max_size=40), st.lists(pieces | st.binary(max_size
 @given(hostile, content_types, st.text(max_size=12) | st.just("json=[1]"))
 def test_whatever_bytes_come_the_outcome_is_a_tree_or_a_4xx(body, content_type, query):
     for read in (bodies.decode, bodies.undecoded):
-        try:
-            read(body, content_type, query)
-        except WrapperError as error:
-            assert 400 <= error.http_status < 500
-            json.loads(error.body())
+        refused = refusal(read, body, content_type, query)
+        if refused is not None:
+            assert 400 <= refused.http_status < 500
+            json.loads(refused.body())
 
 
 @pytest.mark.parametrize("body", [BODY, BODY[:40], BODY.replace(b"\r\n", b"\n")])
@@ -148,10 +155,8 @@ def test_whatever_bytes_come_the_outcome_is_a_tree_or_a_4xx(body, content_type, 
 def test_a_damaged_form_is_refused_or_read(body, data):
     at = data.draw(st.integers(0, len(body)))
     damaged = body[:at] + data.draw(st.binary(max_size=3)) + body[at + data.draw(st.integers(0, 3)) :]
-    try:
-        assert isinstance(bodies.decode(damaged, MULTIPART), dict)
-    except WrapperError as error:
-        assert error.http_status == 400
+    refused = refusal(bodies.decode, damaged, MULTIPART)
+    assert refused is None or refused.http_status == 400
 
 
 def test_a_body_that_is_passed_through_is_not_looked_at():

@@ -217,6 +217,28 @@ def test_messages_that_are_no_seldon_message_are_one_row():
     assert rows_of(prediction_pb2.Feedback()) == rows_of(prediction_pb2.SeldonMessageList()) == rows_of([]) == 1
 
 
+@pytest.mark.parametrize("n", [1, 2])
+def test_the_messages_stay_as_they_are_whatever_a_class_does_to_what_it_gets(n):
+    class Scribbles:
+        row_wise = True
+
+        def predict(self, X, names, meta=None):
+            X[0] = 7
+            if names is not None:
+                names.append("more")
+            if meta:
+                meta["tags"] = {"k": 2}
+            if n == 2:
+                raise ValueError("not together")
+            return X
+
+    trees = [ndarray([1.0], names=["a"]), {"jsonData": [[1]], "meta": {"tags": {"k": 1}}}]
+    for message in (*trees, json_format.ParseDict(trees[0], prediction_pb2.SeldonMessage())):
+        before = copy.deepcopy(message)
+        answer_many(Ours(Scribbles()).wrapped, Verb.PREDICT, [message] * n)
+        assert message == before
+
+
 def test_a_result_is_cut_where_the_requests_were_joined():
     """Parts of very different sizes, so that a shifted cut cannot pass."""
     sizes = [1, 7, 2, 30]

@@ -1,4 +1,4 @@
-"""Every kind of class, asked with messages of every kind, answers as under Seldon's own wrapper, which runs beside ours.
+"""Classes of every kind, asked with messages of every kind, answer as under Seldon's own wrapper, which runs beside.
 
 What differs on purpose stands in `wrapper_differences.py`.
 """

@@ -27,9 +27,16 @@ def routed(predictor_name="champion"):
 
 
 @pytest.fixture(scope="module")
-def graph(forkcast_of_module):
+def running(forkcast_of_module):
     forkcast_of_module.up(overlay(routed()))
     return forkcast_of_module
+
+
+@pytest.fixture
+def graph(running):
+    """The graph in one process, whatever the test before has made of it."""
+    running.apply(overlay(routed()), "--fused")
+    return running
 
 
 def test_a_request_takes_its_way_through_the_graph(graph):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +38,7 @@ class Terminal:
 
 
 def table(status: dict[str, Any]) -> Table:
-    """The predictors of a runtime's status, narrow enough for 80 characters; `status --json` has the rest."""
+    """The programs of a runtime's status, narrow enough for 80 characters; `status --json` has the rest."""
     found = Table(box=None, pad_edge=False)
     for heading in ("PREDICTOR", "TRAFFIC", "STATE", "REQUESTS", "RESTARTS", "PID", "REST/GRPC", "MODEL"):
         is_number = heading in {"TRAFFIC", "REQUESTS", "RESTARTS", "PID"}
@@ -48,19 +49,40 @@ def table(status: dict[str, Any]) -> Table:
         found.add_row(
             each["predictor"] if one_deployment else each["name"],
             f"{each['traffic_percent']} %" + (" copied" if each["shadow"] else ""),
-            Text(each["condition"], style=_CONDITIONS.get(each["condition"], "")),
+            _condition(each),
             f"{each['requests']:,}",
             str(each["restarts"]),
             str(each["pid"] or "-"),
             f"{ports['http']}/{ports['grpc']}",
-            _from_here(each["model"]),
+            _from_here(each["models"].values()),
         )
+        for component in each["components"]:
+            own = component["ports"]
+            found.add_row(
+                f"  {component['node']}",
+                "",
+                _condition(component),
+                "",
+                str(component["restarts"]),
+                str(component["pid"] or "-"),
+                f"{own['http']}/{own['grpc']}",
+            )
     return found
 
 
-def _from_here(path: str | None) -> str:
-    """A path as one would type it in this folder."""
-    if path is None:
-        return "-"
+def metrics(status: dict[str, Any]) -> list[str]:
+    """Where each program's metrics are, a line each."""
+    programs = [program for each in status["predictors"] for program in (each, *each["components"])]
+    width = max((len(program["name"]) for program in programs), default=0)
+    return [f"{program['name']:{width}}  {program['metrics']}" for program in programs]
+
+
+def _condition(program: dict[str, Any]) -> Text:
+    return Text(program["condition"], style=_CONDITIONS.get(program["condition"], ""))
+
+
+def _from_here(paths: Iterable[str]) -> str:
+    """Paths as one would type them in this folder."""
     here = Path.cwd()
-    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
+    short = [str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path for path in paths]
+    return "\n".join(short) or "-"

@@ -123,7 +123,7 @@ def status(
 
     from deployments.local import client
     from deployments.local.state import StateFolder
-    from deployments.local.terminal import metrics, table
+    from deployments.local.terminal import places, table
 
     found = client.status(StateFolder(state))
     if as_json:
@@ -136,9 +136,8 @@ def status(
     overlay = f"{found['overlay'] or '(starting)'}{how}"
     console.print(f"overlay {overlay}, up for {found['up_seconds']:.0f} s, pid {found['pid']}")
     console.print(table(found))
-    console.print("\nmetrics of")
-    for line in metrics(found):
-        console.print(line, soft_wrap=True)
+    console.print()
+    console.print(places(found))
 
 
 def logs(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,49 +40,42 @@ class Terminal:
 def table(status: dict[str, Any]) -> Table:
     """The programs of a runtime's status, narrow enough for 80 characters; `status --json` has the rest."""
     found = Table(box=None, pad_edge=False)
-    for heading in ("PREDICTOR", "TRAFFIC", "STATE", "REQUESTS", "RESTARTS", "PID", "REST/GRPC", "MODEL"):
+    for heading in ("PREDICTOR", "TRAFFIC", "STATE", "REQUESTS", "RESTARTS", "PID", "REST/GRPC"):
         is_number = heading in {"TRAFFIC", "REQUESTS", "RESTARTS", "PID"}
         found.add_column(heading, justify="right" if is_number else "left", overflow="fold")
-    one_deployment = len(status["deployments"]) <= 1
-    for each in status["predictors"]:
-        ports = each["ports"]
+    for name, program in _programs(status):
+        is_predictor = "requests" in program
+        ports = program["ports"]
         found.add_row(
-            each["predictor"] if one_deployment else each["name"],
-            f"{each['traffic_percent']} %" + (" copied" if each["shadow"] else ""),
-            _condition(each),
-            f"{each['requests']:,}",
-            str(each["restarts"]),
-            str(each["pid"] or "-"),
+            name,
+            f"{program['traffic_percent']} %" + (" copied" if program["shadow"] else "") if is_predictor else "",
+            Text(program["condition"], style=_CONDITIONS.get(program["condition"], "")),
+            f"{program['requests']:,}" if is_predictor else "",
+            str(program["restarts"]),
+            str(program["pid"] or "-"),
             f"{ports['http']}/{ports['grpc']}",
-            _from_here(each["models"].values()),
         )
-        for component in each["components"]:
-            own = component["ports"]
-            found.add_row(
-                f"  {component['node']}",
-                "",
-                _condition(component),
-                "",
-                str(component["restarts"]),
-                str(component["pid"] or "-"),
-                f"{own['http']}/{own['grpc']}",
-            )
     return found
 
 
-def metrics(status: dict[str, Any]) -> list[str]:
-    """Where each program's metrics are, a line each."""
-    programs = [program for each in status["predictors"] for program in (each, *each["components"])]
-    width = max((len(program["name"]) for program in programs), default=0)
-    return [f"{program['name']:{width}}  {program['metrics']}" for program in programs]
+def places(status: dict[str, Any]) -> Table:
+    """Where each program's metrics are, and each predictor's models."""
+    found = Table("PREDICTOR", "METRICS", "MODELS", box=None, pad_edge=False)
+    for name, program in _programs(status):
+        found.add_row(name, program["metrics"], "\n".join(map(_from_here, program.get("models", {}).values())))
+    return found
 
 
-def _condition(program: dict[str, Any]) -> Text:
-    return Text(program["condition"], style=_CONDITIONS.get(program["condition"], ""))
+def _programs(status: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each program by its name in a table: a predictor's graph server, and indented the wrappers that it calls."""
+    one_deployment = len(status["deployments"]) <= 1
+    for predictor in status["predictors"]:
+        yield predictor["predictor"] if one_deployment else predictor["name"], predictor
+        for component in predictor["components"]:
+            yield f"  {component['node']}", component
 
 
-def _from_here(paths: Iterable[str]) -> str:
-    """Paths as one would type them in this folder."""
+def _from_here(path: str) -> str:
+    """A path as one would type it in this folder."""
     here = Path.cwd()
-    short = [str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path for path in paths]
-    return "\n".join(short) or "-"
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path

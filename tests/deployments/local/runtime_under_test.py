@@ -10,6 +10,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import psutil
+
 from deployments.local.leftovers import processes_of
 
 HERE = Path(__file__).parent
@@ -93,6 +95,24 @@ def ports_of(status):
     """Every port that a program of a runtime listens on, its gateway apart."""
     programs = [program for each in status["predictors"] for program in (each, *each["components"])]
     return {port for program in programs for port in program["ports"].values()}
+
+
+def champion_of(forkcast):
+    """What is known of the champion as a whole, and of its only component's wrapper."""
+    champion = forkcast.status_of("champion")
+    return champion, *champion["components"]
+
+
+def has_restarted(now, before):
+    return now["restarts"] == before["restarts"] + 1 and now["pid"] not in {None, before["pid"]}
+
+
+def tree_of(pid):
+    return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+
+
+def assert_have_ended(processes):
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
 
 
 class Forkcast:

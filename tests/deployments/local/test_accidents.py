@@ -9,7 +9,9 @@ from runtime_under_test import (
     assert_have_ended,
     champion_of,
     eventually,
+    graph_of,
     has_restarted,
+    node,
     overlay,
     predictor,
     tree_of,
@@ -181,4 +183,14 @@ def test_an_up_whose_predictor_does_not_start_says_why_and_leaves_nothing(forkca
     said = forkcast("up", forkcast.write(broken), "--port", str(forkcast.port), *options, code=1)
     assert f"{program} ended with exit code 1 before it was ready" in said
     assert "RuntimeError: no model in" in said
+    assert forkcast.processes() == []
+
+
+def test_an_up_over_a_folder_without_a_model_says_what_is_looked_for_and_leaves_nothing(forkcast):
+    (forkcast.folder / "models" / "empty").mkdir(parents=True)
+    prepackaged = node("m", None, implementation="XGBOOST_SERVER", model_uri="pvc://models/empty")
+    said = forkcast.up(overlay(graph_of("champion", prepackaged)), code=1)
+    assert "xgboost-champion ended with exit code 1 before it was ready" in said
+    assert "models/empty" in said
+    assert "model.bst" in said
     assert forkcast.processes() == []

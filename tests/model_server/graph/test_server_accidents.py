@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import aiohttp
@@ -225,7 +226,7 @@ def test_a_port_that_is_taken_is_named(tmp_path):
         with socket.create_server(("127.0.0.1", 0)) as held:
             port = held.getsockname()[1]
             process = await asyncio.create_subprocess_exec(
-                "python", "-m", "model_server.graph", "accident_models.Rows", "--http-port", str(port),
+                sys.executable, "-m", "model_server.graph", "accident_models.Rows", "--http-port", str(port),
                 env={**os.environ, "PYTHONPATH": f"{HERE.parents[2]}:{HERE}"}, cwd=tmp_path,
                 stderr=asyncio.subprocess.PIPE,
             )  # fmt: skip

@@ -59,8 +59,9 @@ class Outcome:
 
     @property
     def info(self) -> str:
-        """The text of an error."""
-        return self.body["status"]["info"] if isinstance(self.body, dict) else self.body
+        """The text of an error; "" of an answer over REST."""
+        status = self.body.get("status", {}) if isinstance(self.body, dict) else {"info": self.body}
+        return status.get("info", "")
 
 
 class InMemoryMetrics(SeldonMetrics):

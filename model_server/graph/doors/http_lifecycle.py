@@ -21,7 +21,6 @@ from model_server.graph.doors.http_connections import Admission, Connections
 from model_server.graph.doors.http_exchange import Exchange, Outlet
 from model_server.graph.doors.http_refusals import Refusal
 
-
 NOTICED_SECONDS: Final = 1.0
 """For a client to notice that its connection is over, where it had sent everything and got its answer."""
 
@@ -52,6 +51,7 @@ class Lifecycle(HttpToolsProtocol):
         self.limits = shared.limits
         self.phase = WAITING
         self.since = 0.0
+        self.outlet: Any = None
         self.running: Exchange | None = None
         """What the application answers now, or answered last; younger exchanges wait in `pipeline`."""
         self.last_words: Refusal | None = None

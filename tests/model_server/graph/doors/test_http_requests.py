@@ -83,7 +83,13 @@ def test_a_request_may_arrive_byte_by_byte(server):
 
 @pytest.mark.parametrize(
     ("target", "path", "query"),
-    [("http://test", "/", ""), ("http://test/a?b", "/a", "b"), ("/a?b?c", "/a", "b?c"), ("/a?b#c", "/a", "b"), ("*", "*", "")],
+    [
+        ("http://test", "/", ""),
+        ("http://test/a?b", "/a", "b"),
+        ("/a?b?c", "/a", "b?c"),
+        ("/a?b#c", "/a", "b"),
+        ("*", "*", ""),
+    ],
 )
 def test_every_form_of_url_is_understood(server, target, path, query):
     answer = server.ask(f"OPTIONS {target} HTTP/1.1\r\nHost: test\r\n\r\n".encode())

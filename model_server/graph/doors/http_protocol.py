@@ -80,6 +80,8 @@ class HttpConnection(Lifecycle):
             self.content_length = int(value)  # one number: the parser has seen to that
         elif name == b"expect":
             self.expect_100_continue = value.lower() == b"100-continue"
+        elif name == b"transfer-encoding" and value.lower() != b"chunked":
+            raise Refused(refusals.malformed("a Transfer-Encoding other than chunked is not understood here"))
 
     def on_headers_complete(self) -> None:
         self.fruitless_bytes = 0

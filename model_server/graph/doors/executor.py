@@ -81,8 +81,10 @@ def grpc_methods(graph: Graph) -> dict[str, Answer]:
         return answer.serialized if isinstance(answer, GrpcMessage) else b""
 
     async def send_feedback(request: bytes, context: Context) -> bytes:
-        answer = await graph.send_feedback(GrpcMessage(request), context)
-        return answer.serialized if isinstance(answer, GrpcMessage) else b""
+        asked = GrpcMessage(request)
+        answer = await graph.send_feedback(asked, context)
+        # Where the root takes no rewards, what comes back is the feedback itself, which is no SeldonMessage.
+        return answer.serialized if isinstance(answer, GrpcMessage) and answer is not asked else b""
 
     async def model_metadata(request: bytes, context: Context) -> bytes:
         asked = GrpcMessage(request).shared_proto(messages.SeldonModelMetadataRequest)

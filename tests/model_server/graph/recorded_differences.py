@@ -17,7 +17,6 @@ from model_server.graph import protos
 
 FUSED, REMOTE = "fused", "remote"
 CLIENT = "seldon_api_executor_client_requests_seconds_count"
-NO_WORDS = "Exception calling application: "
 SERVER = "seldon_api_executor_server_requests_seconds_count"
 
 
@@ -141,13 +140,6 @@ def grpc_without_meta(step, receive):
     return None
 
 
-@difference("A caller's fault is INVALID_ARGUMENT with its words: grpcio's UNKNOWN has none of them.")
-def grpc_clients_fault(step, receive):
-    if not step.is_rest and isinstance(receive.get("details"), str) and receive["details"] == NO_WORDS:
-        return {"code": "INVALID_ARGUMENT", "details": ANY}
-    return None
-
-
 @difference("A component of this process that is late is named over gRPC too.")
 def late_components_are_named(step, receive):
     if step.mode == FUSED and receive.get("code") == "DEADLINE_EXCEEDED":
@@ -159,13 +151,6 @@ def late_components_are_named(step, receive):
 def grpc_too_large(step, receive):
     if receive.get("code") == "RESOURCE_EXHAUSTED":
         return {"code": "RESOURCE_EXHAUSTED", "details": ANY}
-    return None
-
-
-@difference("Nobody listens: the operating system's reason is told, not Go's nesting of it.")
-def grpc_unreachable(step, receive):
-    if step.conversation == "component-away" and not step.is_rest:
-        return {"code": "UNAVAILABLE", "details": ANY}
     return None
 
 

@@ -140,7 +140,7 @@ pieces = st.sampled_from(
 hostile = st.one_of(st.binary(max_size=40), st.lists(pieces | st.binary(max_size=3), max_size=12).map(b"".join))
 
 
-@settings(deadline=None)
+@settings(deadline=None, derandomize=True)
 @given(hostile, content_types, st.text(max_size=12) | st.just("json=[1]"))
 def test_whatever_bytes_come_the_outcome_is_a_tree_or_a_4xx(body, content_type, query):
     for read in (bodies.decode, bodies.undecoded):
@@ -151,7 +151,7 @@ def test_whatever_bytes_come_the_outcome_is_a_tree_or_a_4xx(body, content_type, 
 
 
 @pytest.mark.parametrize("body", [BODY, BODY[:40], BODY.replace(b"\r\n", b"\n")])
-@settings(deadline=None)
+@settings(deadline=None, derandomize=True)
 @given(st.data())
 def test_a_damaged_form_is_refused_or_read(body, data):
     at = data.draw(st.integers(0, len(body)))
@@ -198,7 +198,7 @@ trees = st.recursive(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, derandomize=True)
 @given(trees, st.booleans(), st.sampled_from(["utf-8", "utf-16", "utf-16-le", "utf-32"]))
 def test_the_depth_of_a_text_is_that_of_its_tree(tree, escapes, charset):
     text = json.dumps(tree, ensure_ascii=escapes)

@@ -109,6 +109,18 @@ def test_a_blueprint_answers_http_exceptions_too():
     assert stock.status == 418
 
 
+def test_a_blueprint_has_no_say_over_grpc():
+    told = over_grpc(raising(ValueError("odd"), model_error_handler=blueprint(ValueError)))
+    assert (told.status, told.body) == ("UNKNOWN", "Exception calling application: odd")
+
+
+def test_what_a_component_lacks_is_no_callers_fault_over_grpc():
+    message = protos.ours().SeldonMessage(strData="x")
+    for kind, said in ((zoo.Component, "route is not implemented"), (zoo.Empty, "Route not defined")):
+        told = Ours(kind()).grpc(Verb.ROUTE, message)
+        assert (told.status, told.body) == ("UNKNOWN", f"Exception calling application: {said}")
+
+
 def test_a_blueprint_that_fails_is_no_worse_than_none():
     class Fails(zoo.Raises):
         @property

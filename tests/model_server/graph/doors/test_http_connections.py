@@ -106,8 +106,8 @@ def test_a_thousand_silent_connections_do_not_keep_a_client_out():
         silent = [server.client() for _ in range(1_000)]
         eventually("the server knows them all", lambda: Counting.n_accepted == before + 1_000)
         eventually("the others are cut", lambda: server.open_connections <= 50 + 12)
-        server.call(lambda: [setattr(each, "since", each.since - 2.0) for each in server.server._connections.seated])
-        eventually("there is a place", server.still_serves)
+        server.age(lambda _: 2.0)
+        assert server.still_serves()
         server.pass_time(70.0)
         for client in silent:
             assert client.ends()
@@ -137,13 +137,7 @@ def test_room_is_made_by_those_that_have_been_idle_the_longest():
         for client in (old, young):
             server.receives(client, get("/echo"))
             assert client.answer().status == 200
-        connections = server.server._connections
-
-        def age():
-            for each in connections.seated:
-                each.since -= {busy.port: 100.0, old.port: 50.0, young.port: 0.0}[each.client[1]]
-
-        server.call(age)
+        server.age({busy.port: 100.0, old.port: 50.0, young.port: 0.0}.get)
         assert server.still_serves()
         assert old.ends()
         server.release()

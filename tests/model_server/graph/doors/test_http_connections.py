@@ -36,13 +36,24 @@ def test_no_more_requests_wait_on_a_connection_than_the_limits_say(server):
     assert not server.refusals
 
 
-def test_what_follows_a_request_that_wants_the_connection_closed_is_not_answered(server):
+def test_upgrades_that_are_ignored_count_as_requests_that_wait():
+    with serving(max_pipelined_requests=3) as server:
+        client = server.client()
+        client.send(get("/echo", b"Connection: Upgrade", b"Upgrade: h2c") * 1_000)
+        assert [client.answer().is_last for _ in range(4)] == [False] * 3 + [True]
+        assert client.ends()
+        assert not server.refusals
+
+
+@pytest.mark.parametrize("headers", [[b"Connection: close"], [b"Connection: close, Upgrade", b"Upgrade: h2c"]])
+def test_what_follows_a_request_that_wants_the_connection_closed_is_not_answered(server, headers):
     client = server.client()
-    client.send(get("/echo/1", b"Connection: close") + get("/echo/2"))
+    client.send(get("/echo/1", *headers) + get("/echo/2"))
     answer = client.answer()
     assert (answer.status, answer.is_last) == (200, True)
     assert client.ends()
     assert not server.app.began["/echo/2"]
+    assert not server.refusals
 
 
 # Clients that stop sending, or leave.

@@ -17,3 +17,36 @@ CREDITED_PREDICTOR_LABEL: Final = "credited_predictor"
 
 PREDICTOR_TAG: Final = "predictor"
 """The entry of `meta.tags` that names the predictor which answered."""
+
+EXECUTOR_SERVER: Final = "seldon_api_executor_server_requests_seconds"
+"""Histogram: requests to a graph server. Seldon's executor's name; a `_summary` twin has sum and count."""
+
+EXECUTOR_CLIENT: Final = "seldon_api_executor_client_requests_seconds"
+"""Histogram: calls to the components of a graph. Seldon's executor's name; a `_summary` twin has sum and count."""
+
+MODEL_FEEDBACK: Final = "seldon_api_model_feedback"
+"""Counter: rewards that reached a component, zero included. Seldon's wrapper's name, which leaves zeros out."""
+
+MODEL_FEEDBACK_REWARD: Final = "seldon_api_model_feedback_reward"
+"""Counter: sum of the rewards that reached a component, those below zero left out. Seldon's wrapper's name."""
+
+REFUSED: Final = "graph_server_refused"
+"""Counter: requests refused before any component saw them. Label: reason."""
+
+IN_FLIGHT: Final = "graph_server_requests_in_flight"
+"""Gauge: requests that are being answered."""
+
+BATCH_ROWS: Final = "graph_server_batch_rows"
+"""Histogram: rows that one call of a row-wise component answered. Label: model_name."""
+
+BATCH_REQUESTS: Final = "graph_server_batch_requests"
+"""Histogram: requests that one call of a row-wise component answered. Label: model_name."""
+
+EVENTS_DROPPED: Final = "graph_server_events_dropped"
+"""Counter: events of the request log that were not delivered. Label: reason."""
+
+UNROUTED_FEEDBACK: Final = "graph_server_unrouted_feedback"
+"""Counter: feedback that does not say which branch of a router answered. Label: model_name, the router."""
+
+TIMED_OUT: Final = "graph_server_component_timeouts"
+"""Counter: calls to a component that did not come back in time. Label: model_name."""

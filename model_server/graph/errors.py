@@ -1,7 +1,7 @@
 """What goes wrong in a graph, and how each door says so: an HTTP status with a Seldon status object, a gRPC code.
 
-`code` is the name of a gRPC status code. Source of the two shapes of a status: Seldon's executor (`status: FAILURE`) and
-Seldon's Python wrapper (`status: 1, code: -1`); an error passes through the graph as its first teller told it.
+`code` is the name of a gRPC status code. Source of the two shapes of a status: Seldon's executor (`status: FAILURE`)
+and Seldon's Python wrapper (`status: 1, code: -1`); an error passes through the graph as its first teller told it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from model_server.errors import ModelServerError
 
 WRAPPER_BAD_DATA = "MICROSERVICE_BAD_DATA"
 WRAPPER_INTERNAL_ERROR = "MICROSERVICE_INTERNAL_ERROR"
+MAX_DETAILS_BYTES = 2_000
+"""Of the text beside a gRPC code. It travels as a header, a byte beyond ASCII as three, and clients refuse 8 KiB."""
 
 
 class GraphError(ModelServerError):
@@ -58,11 +60,12 @@ class WrapperError(GraphError):
 
     def details(self) -> str:
         # grpcio's own words for an exception in a servicer, which is what a caller of the stock wrapper sees.
-        return self.message if self.code == "INVALID_ARGUMENT" else f"Exception calling application: {self.message}"
+        told = self.message if self.code == "INVALID_ARGUMENT" else f"Exception calling application: {self.message}"
+        return told.encode(errors="replace")[:MAX_DETAILS_BYTES].decode(errors="ignore")
 
 
 class ComponentAnsweredWithError(GraphError):
-    """A component elsewhere did not answer with 200; what it said goes on unchanged."""
+    """A component did not answer with 200: one elsewhere, or one here whose answer says so; it goes on unchanged."""
 
     def __init__(
         self, message: str, *, http_status: int = 500, body: bytes | None = None, code: str = "UNKNOWN"
@@ -82,6 +85,12 @@ class RouterFailed(GraphError):
     def __init__(self, message: str, *, http_status: int) -> None:
         super().__init__(message)
         self.http_status = http_status
+
+    @classmethod
+    def of(cls, url: str, http_status: int) -> RouterFailed:
+        """In the executor's words."""
+        text = f"Internal service call from executor failed calling {url} status code {http_status}"
+        return cls(text, http_status=http_status)
 
     def status(self) -> dict[str, Any]:
         return {"code": 500, "info": self.message, "status": "FAILURE"}

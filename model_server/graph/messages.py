@@ -1,12 +1,12 @@
 """What travels between nodes: the bytes of a REST body, or a protobuf message; and what travels beside it.
 
-A message is never changed. Whoever wants to change what it holds takes a copy (`RestMessage.tree`, `GrpcMessage.proto`);
-so children that run at once, the request log and a component that scribbles on its input do not meet.
+A message is never changed. Whoever wants to change what it holds takes a copy (`RestMessage.tree`,
+`GrpcMessage.proto`); so children that run at once, the request log and a component that scribbles on its input do not
+meet.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -37,9 +37,9 @@ class RestMessage:
 
     @property
     def body(self) -> bytes:
-        """Errors: TypeError, ValueError where the tree is no JSON."""
+        """Errors: WrapperError where the tree is no JSON."""
         if self._body is None:
-            self._body = encode(self._tree)
+            self._body = bodies.encode(self._tree)
         return self._body
 
     def tree(self) -> Any:
@@ -83,11 +83,6 @@ class GrpcMessage:
             serialized = self.serialized
             self._proto = message_class.FromString(serialized)
         return self._proto
-
-
-def encode(tree: Any) -> bytes:
-    """JSON as Seldon's wrapper writes it (NaN included). Errors: TypeError, ValueError."""
-    return json.dumps(tree, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True)

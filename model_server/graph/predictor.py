@@ -19,6 +19,8 @@ from model_server.graph.errors import InvalidPredictor
 
 TYPES: Final = ("MODEL", "TRANSFORMER", "OUTPUT_TRANSFORMER", "ROUTER", "COMBINER", "UNKNOWN_TYPE")
 RANDOM_ABTEST: Final = "RANDOM_ABTEST"
+BUILT_IN: Final = frozenset({RANDOM_ABTEST, "SIMPLE_MODEL", "SIMPLE_ROUTER", "AVERAGE_COMBINER"})
+"""Implementations without a component. The executor knows only RANDOM_ABTEST; the others do nothing of themselves."""
 XGBOOST_SERVER: Final = "XGBOOST_SERVER"
 ROUTING_INJECTION: Final = "SELDON_ENABLE_ROUTING_INJECTION"
 
@@ -30,6 +32,8 @@ class Endpoint:
     host: str
     http_port: int
     grpc_port: int
+    service_port: int = 0
+    """The port that is open once the component is ready, as Seldon's operator chose it; 0: the HTTP port."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,9 @@ class Node:
         return self.implementation == RANDOM_ABTEST
 
     @property
-    def has_component(self) -> bool:
-        """Whether anything answers for it: not for what the executor does itself or, as with SIMPLE_MODEL, passes by."""
-        return self.implementation not in {RANDOM_ABTEST, "SIMPLE_MODEL", "SIMPLE_ROUTER", "AVERAGE_COMBINER"}
+    def is_prepackaged(self) -> bool:
+        """Whether its implementation names a server that Seldon brings, rather than a part of the executor's."""
+        return self.implementation is not None and self.implementation not in BUILT_IN
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def from_engine_predictor(encoded: str) -> Predictor:
 
 
 def from_yaml(text: str, predictor_name: str | None, source: str) -> Predictor:
-    """The named predictor (or the only one) of the SeldonDeployment in a YAML or JSON text. Errors: InvalidPredictor."""
+    """The named (or the only) predictor of the SeldonDeployment in a YAML or JSON text. Errors: InvalidPredictor."""
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -161,7 +165,7 @@ def _node(tree: Any, containers: Mapping[str, Mapping[str, Any]], where: str) ->
         raise InvalidPredictor(f"{where}: node {name} has the type {kind}; accepted are {', '.join(TYPES)}")
     if kind is None and implementation is None and not methods:
         kind = "MODEL"  # Seldon's default
-    prepackaged = implementation is not None and Node(name, implementation=implementation).has_component
+    prepackaged = implementation is not None and implementation not in BUILT_IN
     container = containers.get(name) or {}
     children = tuple(
         _node(child, containers, f"{where}.children[{i}]") for i, child in enumerate(tree.get("children") or ())
@@ -188,10 +192,12 @@ def _endpoint(tree: Mapping[str, Any], where: str) -> Endpoint | None:
     host = tree.get("service_host")
     if not host:
         return None
-    ports = [tree.get("httpPort") or tree.get("service_port"), tree.get("grpcPort") or tree.get("service_port")]
+    service_port = tree.get("service_port")
+    ports: list[Any] = [tree.get("httpPort") or service_port, tree.get("grpcPort") or service_port]
     if not all(isinstance(port, int) and 0 < port < 65536 for port in ports):
         raise InvalidPredictor(f"{where}: endpoint needs httpPort and grpcPort from 1 to 65535, not {ports}")
-    return Endpoint(str(host), *ports)
+    http_port, grpc_port = ports
+    return Endpoint(str(host), http_port, grpc_port, service_port if isinstance(service_port, int) else 0)
 
 
 def _logger(tree: Any) -> Logger | None:

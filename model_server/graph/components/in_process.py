@@ -1,0 +1,155 @@
+"""A component in this process: a user's object, asked as Seldon's wrapper would ask it, on threads of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from model_server.graph.components import answering
+from model_server.graph.components.batching import Batcher
+from model_server.graph.components.user_threads import UserThreads
+from model_server.graph.errors import ComponentStuck, ComponentTimedOut, GraphError, RouterFailed
+from model_server.graph.grpc_codes import go_name
+from model_server.graph.messages import Context, Message
+from model_server.graph.settings import Settings
+from model_server.graph.telemetry import Telemetry
+from model_server.graph.verbs import Verb
+from model_server.graph.wrapper.calls import Wrapped
+
+STUCK_AFTER_TIMEOUTS = 2
+"""A call that has not come back after this many times its timeout will not; the worker is replaced."""
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Of one call, seconds; None waits for ever."""
+
+    rest: float | None
+    grpc: float | None
+
+    @property
+    def longest(self) -> float | None:
+        return None if self.rest is None or self.grpc is None else max(self.rest, self.grpc)
+
+
+class InProcess:
+    """A `Component`."""
+
+    def __init__(self, name: str, image: str, wrapped: Wrapped, telemetry: Telemetry, settings: Settings) -> None:
+        self.name = name
+        self._image = image
+        self._wrapped = wrapped
+        self._telemetry = telemetry
+        self._limits = settings.limits
+        self._timeouts = Timeouts(settings.rest_timeout_seconds, settings.grpc_timeout_seconds)
+        self._passes_through = settings.passes_payloads_through
+        self._is_in_a_graph = settings.predictor is not None
+        self._threads = UserThreads(name, settings.threads)
+        self._batchers = {
+            verb: Batcher(
+                partial(answering.answer_many, wrapped, verb, settings.limits.max_rows),
+                answering.rows_of,
+                self._threads.run,
+                max_rows=settings.limits.max_batch_rows,
+                on_batch=partial(telemetry.batched, name),
+            )
+            for verb in answering.row_wise_verbs(wrapped)
+        }
+
+    async def call(self, verb: Verb, message: Message, context: Context) -> Message:
+        """Errors: GraphError."""
+        return await self._measured(verb, context, self._answer(verb, message))
+
+    async def aggregate(self, messages: Sequence[Message], context: Context) -> Message:
+        """Errors: GraphError."""
+        work = partial(answering.aggregate, self._wrapped, messages, self._limits.max_rows)
+        return await self._measured(Verb.AGGREGATE, context, self._threads.run(work))
+
+    async def metadata(self, context: Context) -> Any:
+        """Errors: WrapperError."""
+        began = time.perf_counter()
+        told = self._wrapped.metadata()
+        if context.transport == "rest":
+            self._called("/metadata", "get", "200", began)
+        else:
+            self._called("/seldon.protos.Model/Metadata", "unary", "OK", began)
+        return told
+
+    async def status(self, context: Context) -> Message:
+        """Errors: GraphError."""
+        del context
+        began = time.perf_counter()
+        work = partial(answering.health, self._wrapped)
+        answer = await self._in_time(
+            self._threads.run(work), self._timeouts.rest, f'Get "http://{self.name}/health/status"'
+        )
+        self._called("/health/status", "get", "200", began)
+        return answer
+
+    async def is_ready(self, *, thoroughly: bool) -> bool:
+        """Loaded it is, or the worker would not run. `thoroughly`: whether its own health check says so."""
+        if self.is_stuck():
+            return False
+        if thoroughly:
+            try:
+                work = partial(answering.health, self._wrapped)
+                await self._in_time(
+                    self._threads.run(work), self._timeouts.rest, f'Get "http://{self.name}/health/status"'
+                )
+            except GraphError:
+                return False
+        return True
+
+    def is_stuck(self) -> bool:
+        longest = self._timeouts.longest
+        return longest is not None and self._threads.busy_seconds() > STUCK_AFTER_TIMEOUTS * longest
+
+    async def close(self) -> None:
+        self._threads.close()
+
+    async def _answer(self, verb: Verb, message: Message) -> Message:
+        batcher = self._batchers.get(verb)
+        if batcher is not None:
+            return await batcher.answer(message)
+        work = partial(answering.answer, self._wrapped, verb, message, self._limits.max_rows, self._passes_through)
+        return await self._threads.run(work)
+
+    async def _measured(self, verb: Verb, context: Context, asked: Any) -> Message:
+        """The answer, counted as Seldon's executor counts its calls: over REST, what timed out leaves no sample."""
+        is_rest = context.transport == "rest"
+        service, method = (verb.path, "post") if is_rest else (verb.grpc_method, "unary")
+        began = time.perf_counter()
+        if self.is_stuck():
+            asked.close()
+            raise ComponentStuck(f"component {self.name} has not come back from a call that timed out; try again soon")
+        timeout = self._timeouts.rest if is_rest else self._timeouts.grpc
+        what = f'Post "http://{self.name}{verb.path}"' if is_rest else f"component {self.name}"
+        try:
+            answer: Message = await self._in_time(asked, timeout, what)
+        except ComponentTimedOut as error:
+            if not is_rest:
+                self._called(service, method, go_name(error.code), began)
+            raise
+        except GraphError as error:
+            self._called(service, method, str(error.http_status) if is_rest else go_name(error.code), began)
+            if verb is Verb.ROUTE and is_rest and self._is_in_a_graph:  # else a wrapper is what it stands for
+                raise RouterFailed.of(f"http://{self.name}{verb.path}", error.http_status) from error
+            raise
+        self._called(service, method, "200" if is_rest else "OK", began)
+        return answer
+
+    async def _in_time(self, asked: Any, timeout_seconds: float | None, what: str) -> Message:
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                answer: Message = await asked
+        except TimeoutError as error:
+            self._telemetry.timed_out(self.name)
+            raise ComponentTimedOut(f"{what}: context deadline exceeded") from error
+        return answer
+
+    def _called(self, service: str, method: str, code: str, began: float) -> None:
+        self._telemetry.called(self.name, self._image, service, method, code, time.perf_counter() - began)

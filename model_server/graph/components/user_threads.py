@@ -1,0 +1,39 @@
+"""The threads in which a user's class runs: never the event loop's, so that a class that hangs hangs alone."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+
+class UserThreads:
+    """Of one component. `n_threads` may be inside it at a time."""
+
+    def __init__(self, name: str, n_threads: int) -> None:
+        self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix=name)
+        self._began: dict[int, float] = {}
+
+    async def run[T](self, work: Callable[[], T]) -> T:
+        """What `work` returns or raises. Work that nobody waits for any more is left out if it has not begun."""
+        return await asyncio.wrap_future(self._pool.submit(self._timed, work))
+
+    def busy_seconds(self) -> float:
+        """How long the longest call that has not come back has been under way."""
+        began = min(list(self._began.values()), default=None)
+        return 0.0 if began is None else time.monotonic() - began
+
+    def close(self) -> None:
+        """Take no more; do not wait for what hangs."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _timed(self, work: Callable[[], Any]) -> Any:
+        thread = threading.get_ident()
+        self._began[thread] = time.monotonic()
+        try:
+            return work()
+        finally:
+            del self._began[thread]

@@ -1,0 +1,151 @@
+"""The REST door: an ASGI application over a table of routes. Which routes, depends on what is behind it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from model_server.graph.doors.asgi import Receive, Send, read_body, respond
+from model_server.graph.doors.reception import Reception, request_id, since
+from model_server.graph.errors import ClientGone, GraphError
+
+JSON: Final = b"application/json"
+TEXT: Final = b"text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that has arrived whole."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    """Lower-case names; of a name that came several times, the values joined by commas."""
+    body: bytes
+    puid: str
+    node: str = ""
+    """Of a path that names one."""
+
+
+@dataclass(frozen=True)
+class Response:
+    body: bytes = b""
+    status: int = 200
+    content_type: bytes | None = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass(frozen=True)
+class Route:
+    """`service`: as the request is called in the metrics; None where it is not counted, such as a probe."""
+
+    answer: Callable[[Request], Awaitable[Response]]
+    methods: tuple[str, ...]
+    service: str | None = None
+    is_work: bool = True
+    """Whether it counts against the limit of requests; a probe is answered however busy the server is."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What a REST door looks like from outside."""
+
+    routes: Mapping[str, Route]
+    """By path; one that ends with `/` is followed by the name of a node."""
+    headers_of: Callable[[Request, Route], tuple[tuple[bytes, bytes], ...]]
+    """Headers of every answer of a route."""
+    unknown: Response
+    """For a path that is none."""
+    not_allowed: Response
+    """For a method that a path does not take."""
+    error_content_type: bytes = JSON
+    answers_options: bool = True
+
+
+class RestDoor:
+    """The ASGI application."""
+
+    def __init__(self, surface: Surface, reception: Reception) -> None:
+        self._surface = surface
+        self._reception = reception
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+        path, method = scope["path"], scope["method"].upper()
+        route, node = self._route(path)
+        if route is None:
+            return await _send(send, self._surface.unknown)
+        if method == "OPTIONS" and self._surface.answers_options:
+            request = _request(scope, b"", node)
+            return await _send(send, Response(content_type=None), self._surface.headers_of(request, route))
+        if method not in route.methods:
+            return await _send(send, self._surface.not_allowed)
+        request = _request(scope, b"", node)
+        try:
+            if route.is_work:
+                with self._reception.admitted():
+                    body = await read_body(scope, receive, self._reception.limits.max_body_bytes)
+                    request = _request(scope, body, node, request.puid, request.headers)
+                    response = await route.answer(request)
+            else:
+                response = await route.answer(request)
+        except ClientGone:
+            return None  # nobody is there to be told
+        except Exception as error:  # noqa: BLE001 -- one request must not end the server
+            response = _refusal(self._reception.failed(error, request.puid))
+        if route.service is not None:
+            self._reception.telemetry.answered(route.service, method.lower(), str(response.status), since(began))
+        return await _send(send, response, self._surface.headers_of(request, route))
+
+    def _route(self, path: str) -> tuple[Route | None, str]:
+        route = self._surface.routes.get(path)
+        if route is not None and not path.endswith("/"):
+            return route, ""
+        stem, _, node = path.rpartition("/")
+        return (self._surface.routes.get(f"{stem}/"), node) if node else (None, "")
+
+
+def _request(
+    scope: Mapping[str, Any], body: bytes, node: str, puid: str | None = None, headers: Mapping[str, str] | None = None
+) -> Request:
+    if headers is None:
+        headers = _headers(scope["headers"])
+    return Request(
+        method=scope["method"],
+        path=scope["path"],
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        body=body,
+        puid=puid or request_id(headers.get("seldon-puid")),
+        node=node,
+    )
+
+
+def _headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name_bytes, value_bytes in raw:
+        name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
+        separator = "; " if name == "cookie" else ", "
+        headers[name] = f"{headers[name]}{separator}{value}" if name in headers else value
+    return headers
+
+
+def _refusal(error: GraphError) -> Response:
+    try:
+        body = error.body()
+    except (TypeError, ValueError):  # a status object of a user's own that is no JSON
+        body = json.dumps({"status": {"code": error.http_status, "info": error.message, "status": "FAILURE"}}).encode()
+    retry = error.retry_after_seconds
+    headers = () if retry is None else ((b"retry-after", str(retry).encode()),)
+    return Response(body, error.http_status, JSON, headers)
+
+
+async def _send(send: Send, response: Response, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    own = (*response.headers, *headers)
+    if response.content_type is not None:
+        own = (*own, (b"content-type", response.content_type))
+    await respond(send, response.status, own, response.body)

@@ -1,0 +1,191 @@
+"""The metrics of a graph server: the executor's names, the wrapper's, and our own; one truth for all worker processes.
+
+prometheus_client keeps each number in a file of its process (PROMETHEUS_MULTIPROC_DIR, which `supervisor` sets before
+this is imported), and adds the files up when asked: a worker that dies takes nothing with it. Source of Seldon's names,
+labels and buckets: the executor's metrics and the wrapper's, as recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from model_server import metric_names as names
+from model_server.graph.component_metrics import ComponentMetrics
+from model_server.graph.wrapper.identity import Identity
+
+BUCKETS: Final = (
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.075,
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+    1,
+    2.5,
+    5,
+    7.5,
+    10,
+)
+"""Seconds. Those of Seldon's executor, from 0.005, and finer ones below."""
+NOT_GIVEN: Final = "NOT_IMPLEMENTED"  # what Seldon's wrapper says where it was not told
+_SERVER_LABELS: Final = ("deployment_name", "predictor_name", "predictor_version", "service", "method", "code")
+_CLIENT_LABELS: Final = (*_SERVER_LABELS[:4], "model_name", "model_image", "model_version", *_SERVER_LABELS[4:])
+
+
+class Telemetry:
+    """Counts what the doors and the components tell it. Safe for concurrent calls."""
+
+    def __init__(self, deployment: str, predictor: str, version: str) -> None:
+        registry = CollectorRegistry()  # each process's own; what is shown comes from the files of all
+        self._where = (deployment, predictor, version)
+        self._server = Histogram(
+            names.EXECUTOR_SERVER,
+            "Requests that this server answered.",
+            _SERVER_LABELS,
+            registry=registry,
+            buckets=BUCKETS,
+        )
+        self._server_summary = Summary(
+            f"{names.EXECUTOR_SERVER}_summary", "Requests that this server answered.", _SERVER_LABELS, registry=registry
+        )
+        self._client = Histogram(
+            names.EXECUTOR_CLIENT,
+            "Calls to the components of the graph.",
+            _CLIENT_LABELS,
+            registry=registry,
+            buckets=BUCKETS,
+        )
+        self._client_summary = Summary(
+            f"{names.EXECUTOR_CLIENT}_summary",
+            "Calls to the components of the graph.",
+            _CLIENT_LABELS,
+            registry=registry,
+        )
+        self._refused = Counter(
+            names.REFUSED, "Requests that were refused before any component saw them.", ("reason",), registry=registry
+        )
+        self._in_flight = Gauge(
+            names.IN_FLIGHT, "Requests that are being answered.", registry=registry, multiprocess_mode="livesum"
+        )
+        self._batch_rows = Histogram(
+            names.BATCH_ROWS,
+            "Rows that one call of a row-wise component answered.",
+            ("model_name",),
+            registry=registry,
+            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000),
+        )
+        self._batch_requests = Histogram(
+            names.BATCH_REQUESTS,
+            "Requests that one call of a row-wise component answered.",
+            ("model_name",),
+            registry=registry,
+            buckets=(1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500),
+        )
+        self._events_dropped = Counter(
+            names.EVENTS_DROPPED,
+            "Events of the request log that were not delivered.",
+            ("reason",),
+            registry=registry,
+        )
+        self._unrouted = Counter(
+            names.UNROUTED_FEEDBACK,
+            "Feedback that does not say which branch of a router answered.",
+            ("model_name",),
+            registry=registry,
+        )
+        self._timed_out = Counter(
+            names.TIMED_OUT, "Calls to a component that did not come back in time.", ("model_name",), registry=registry
+        )
+        self._components = ComponentMetrics()
+
+    def answered(self, service: str, method: str, code: str, seconds: float) -> None:
+        """A request to this server: `service` is predictions, feedback, ..., or the gRPC method."""
+        labels = (*self._where, service, method, code)
+        self._server.labels(*labels).observe(seconds)
+        self._server_summary.labels(*labels).observe(seconds)
+
+    def called(self, node: str, image: str, /, service: str, method: str, code: str, seconds: float) -> None:  # noqa: PLR0917 -- so calls are told
+        """A call to a component, in this process or elsewhere."""
+        labels = (*self._where, service, node, *split_image(image), method, code)
+        self._client.labels(*labels).observe(seconds)
+        self._client_summary.labels(*labels).observe(seconds)
+
+    def batched(self, node: str, rows: int, requests: int) -> None:
+        self._batch_rows.labels(node).observe(rows)
+        self._batch_requests.labels(node).observe(requests)
+
+    def refused(self, reason: str) -> None:
+        self._refused.labels(reason).inc()
+
+    def in_flight(self, change: int) -> None:
+        self._in_flight.inc(change)
+
+    def event_dropped(self, reason: str) -> None:
+        self._events_dropped.labels(reason).inc()
+
+    def feedback_without_routing(self, router: str) -> None:
+        self._unrouted.labels(router).inc()
+
+    def timed_out(self, node: str) -> None:
+        self._timed_out.labels(node).inc()
+
+    def told_by(self, identity: Identity, metrics: Sequence[Mapping[str, Any]], method: str) -> None:
+        """Custom metrics of a component, valid by the wrapper's rules. Raises nothing: no metric is worth an answer."""
+        labels = _identity_labels(identity)
+        for metric in metrics:
+            self._components.add(metric, labels, method)
+
+    def rewarded(self, identity: Identity, reward: float) -> None:
+        """A reward that reached a component, zero included; negative ones count, but no counter can take their sum."""
+        labels = _identity_labels(identity)
+        self._components.add({"type": "COUNTER", "key": names.MODEL_FEEDBACK, "value": 1}, labels, "feedback")
+        if reward >= 0:
+            metric = {"type": "COUNTER", "key": names.MODEL_FEEDBACK_REWARD, "value": reward}
+            self._components.add(metric, labels, "feedback")
+
+
+def exposition() -> tuple[bytes, str]:
+    """All that all processes have counted, those that ended included; and its content type."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+def forget_gauges_of(pid: int) -> None:
+    """A process has ended: what it was busy with is no more. Its counters stay."""
+    mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def split_image(image: str) -> tuple[str, str]:
+    """`registry:5000/name:tag` -> name and tag; a port is no tag."""
+    name, colon, tag = image.rpartition(":")
+    return (image, "") if not colon or "/" in tag else (name, tag)
+
+
+def _identity_labels(identity: Identity) -> dict[str, str]:
+    image, version = split_image(identity.image) if identity.image else (NOT_GIVEN, NOT_GIVEN)
+    deployment = identity.deployment or NOT_GIVEN
+    return {
+        "deployment_name": deployment,
+        "model_name": identity.unit or NOT_GIVEN,
+        "model_image": image,
+        "model_version": version,
+        "predictor_name": identity.predictor or NOT_GIVEN,
+        "predictor_version": identity.labels.get("version", NOT_GIVEN),
+        # as Seldon's wrapper calls them beside, for dashboards from before its release 1.3
+        "seldon_deployment_name": deployment,
+        "image_name": image,
+        "image_version": version,
+    }

@@ -1,0 +1,156 @@
+"""One worker process: an event loop with both doors, from the loading of its components to its last answer."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import random
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import uvloop
+
+from model_server.graph import assembly
+from model_server.graph.components.in_process import InProcess
+from model_server.graph.doors import component as component_door
+from model_server.graph.doors import executor as executor_door
+from model_server.graph.doors.grpc import GrpcDoor
+from model_server.graph.doors.http_limits import Limits as HttpLimits
+from model_server.graph.doors.http_server import HttpServer
+from model_server.graph.doors.reception import Reception
+from model_server.graph.doors.rest import RestDoor, Surface
+from model_server.graph.serving import Graph, Readiness
+from model_server.graph.settings import Settings
+from model_server.graph.telemetry import Telemetry
+from model_server.graph.user_objects import UserObjects
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 0.5
+"""How often a worker looks whether one of its components is stuck."""
+STUCK_GRACE_SECONDS: Final = 2.0
+"""What the other requests of a worker get that is replaced because a component is stuck."""
+EXIT_STUCK: Final = 75  # EX_TEMPFAIL
+ROUNDS_TO_ACCEPT: Final = 3
+"""Turns of the loop in which what has connected already is taken."""
+
+
+@dataclass(frozen=True)
+class Inheritance:
+    """What a worker gets from its parent."""
+
+    settings: Settings
+    user_objects: UserObjects
+    http: socket.socket
+    metrics: socket.socket | None
+    parent_is_gone: int
+    """A file descriptor that can be read once the parent has ended."""
+    on_ready: Callable[[], None]
+
+
+def run(inheritance: Inheritance) -> int:
+    """Serve until told to end (SIGTERM), until the parent is gone, or until a component is stuck; the exit code."""
+    inheritance.user_objects.load()
+    gc.collect()
+    gc.freeze()  # models and libraries stay for good; no collection need look at them again
+    return uvloop.run(_serve(inheritance))
+
+
+async def _serve(inheritance: Inheritance) -> int:
+    settings = inheritance.settings
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[int] = loop.create_future()
+
+    def end(code: int) -> None:
+        if not stop.done():
+            stop.set_result(code)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end, 0)
+    loop.add_reader(inheritance.parent_is_gone, end, 0)
+
+    predictor = settings.predictor
+    telemetry = Telemetry(
+        settings.deployment, predictor.name if predictor else "", predictor.version if predictor else ""
+    )
+    reception = Reception(telemetry, settings.limits)
+    async with assembly.Assembly(settings, inheritance.user_objects, telemetry) as parts:
+        readiness = Readiness(
+            parts.components.values(),
+            is_draining=lambda: reception.is_draining,
+            full_health_checks=settings.full_health_checks,
+        )
+        if predictor is None:
+            (component,) = parts.components.values()
+            surface = component_door.rest_surface(
+                component, readiness, settings.metrics_path if settings.metrics_port is None else None
+            )
+            methods = component_door.grpc_methods(component)
+        else:
+            graph = Graph(predictor, parts.walk(predictor, random.random), readiness)
+            surface, methods = executor_door.rest_surface(graph, settings), executor_door.grpc_methods(graph)
+
+        def http(surface: Surface, listening: socket.socket) -> HttpServer:
+            return HttpServer(
+                RestDoor(surface, reception),
+                listening,
+                limits=HttpLimits(max_body_bytes=settings.limits.max_body_bytes),
+                on_refusal=telemetry.refused,
+            )
+
+        doors = [http(surface, inheritance.http)]
+        if inheritance.metrics is not None:
+            doors.append(http(component_door.metrics_surface(settings.metrics_path), inheritance.metrics))
+        grpc_door = None
+        if settings.grpc_port is not None:
+            grpc_door = GrpcDoor(methods, reception, settings.host, settings.grpc_port)
+            await grpc_door.start()
+        for door in doors:
+            await door.start()
+        inheritance.on_ready()
+        watching = asyncio.create_task(_watch(parts.in_process, end))
+        code = await stop
+        watching.cancel()
+
+        grace = STUCK_GRACE_SECONDS if code == EXIT_STUCK else settings.grace_seconds
+        reception.is_draining = True
+        logger.info("ending: not ready any more, %d requests under way", reception.in_flight)
+        for door in doors:
+            door.begin_drain()
+        await asyncio.sleep(min(settings.lame_duck_seconds, grace))
+        if code != EXIT_STUCK:
+            await _refuse_from_now_on(inheritance.http)
+        stopping = [door.stop(grace) for door in doors]
+        if grpc_door is not None:
+            stopping.append(grpc_door.stop(grace))
+        await asyncio.gather(*stopping)
+    logger.info("ended")
+    return code
+
+
+async def _refuse_from_now_on(listening: socket.socket) -> None:
+    """All workers end: whoever connects must hear at once that nobody is there, not wait in the kernel for nobody."""
+    for _ in range(ROUNDS_TO_ACCEPT):
+        await asyncio.sleep(0)
+    with suppress(OSError):  # another worker was first
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+async def _watch(components: list[InProcess], end: Callable[[int], None]) -> None:
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        for component in components:
+            if component.is_stuck():
+                logger.error(
+                    "component %s has not come back from a call that timed out; worker %d is replaced",
+                    component.name,
+                    os.getpid(),
+                )
+                end(EXIT_STUCK)
+                return

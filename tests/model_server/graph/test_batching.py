@@ -1,0 +1,136 @@
+"""Adaptive batching: whatever has arrived goes together, and nobody notices anybody else."""
+
+import asyncio
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model_server.graph.components.batching import Batcher
+
+
+class Doubling:
+    """Doubles numbers; notes what came together; fails for those below zero; waits while `gate` is shut."""
+
+    def __init__(self):
+        self.batches = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Event()
+
+    def __call__(self, messages):
+        self.entered.set()
+        self.gate.wait(20)
+        self.batches.append(list(messages))
+        return [ValueError(f"{each} is below zero") if each < 0 else 2 * each for each in messages]
+
+
+def a_batcher(answer_many, max_rows=100, rows_of=abs, on_batch=lambda *_: None):
+    return Batcher(answer_many, rows_of, asyncio.to_thread, max_rows=max_rows, on_batch=on_batch)
+
+
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
+def test_what_arrives_while_a_call_runs_goes_together_in_the_next():
+    async def go():
+        doubling = Doubling()
+        told = []
+        batcher = a_batcher(doubling, on_batch=lambda rows, requests: told.append((rows, requests)))
+        doubling.gate.clear()
+        first = asyncio.create_task(batcher.answer(1))
+        await until(doubling.entered.is_set)
+        others = [asyncio.create_task(batcher.answer(n)) for n in (2, 3, 4)]
+        await asyncio.sleep(0)
+        doubling.gate.set()
+        assert await asyncio.gather(first, *others) == [2, 4, 6, 8]
+        assert doubling.batches == [[1], [2, 3, 4]]
+        assert told == [(1, 1), (9, 3)]
+
+    asyncio.run(go())
+
+
+def test_a_batch_holds_no_more_rows_than_allowed_unless_one_request_alone_does():
+    async def go():
+        doubling = Doubling()
+        batcher = a_batcher(doubling, max_rows=10)
+        doubling.gate.clear()
+        tasks = [asyncio.create_task(batcher.answer(1))]
+        await until(doubling.entered.is_set)
+        tasks += [asyncio.create_task(batcher.answer(n)) for n in (6, 4, 1, 25, 10, 3)]
+        await asyncio.sleep(0)
+        doubling.gate.set()
+        await asyncio.gather(*tasks)
+        assert doubling.batches == [[1], [6, 4], [1], [25], [10], [3]]
+
+    asyncio.run(go())
+
+
+def test_who_stops_waiting_is_left_out():
+    async def go():
+        doubling = Doubling()
+        batcher = a_batcher(doubling)
+        doubling.gate.clear()
+        first = asyncio.create_task(batcher.answer(1))
+        await until(doubling.entered.is_set)
+        gone, stays = asyncio.create_task(batcher.answer(2)), asyncio.create_task(batcher.answer(3))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.sleep(0)
+        doubling.gate.set()
+        assert await asyncio.gather(first, stays) == [2, 6]
+        assert doubling.batches == [[1], [3]]
+
+    asyncio.run(go())
+
+
+def test_a_call_that_breaks_is_told_to_all_in_it_and_the_next_go_on():
+    async def go():
+        def breaks(messages):
+            if 13 in messages:
+                raise RuntimeError("broken")
+            return messages
+
+        batcher = a_batcher(breaks)
+        with pytest.raises(RuntimeError, match="broken"):
+            await batcher.answer(13)
+        assert await batcher.answer(5) == 5
+
+    asyncio.run(go())
+
+
+def test_a_wrong_number_of_answers_is_an_error_for_all_in_it_rather_than_a_mix_up():
+    async def go():
+        batcher = a_batcher(lambda messages: [1, *messages])
+        with pytest.raises(RuntimeError, match="2 answers to 1 messages"):
+            await batcher.answer(7)
+
+    asyncio.run(go())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 3)), min_size=1, max_size=60), st.integers(1, 60))
+def test_every_caller_gets_its_own(callers, max_rows):
+    """Callers come after a number of turns of the loop; nobody's error or number is another's."""
+
+    async def go():
+        doubling = Doubling()
+        batcher = a_batcher(doubling, max_rows=max_rows)
+
+        async def ask(number, turns):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            try:
+                return await batcher.answer(number)
+            except ValueError as error:
+                return str(error)
+
+        answers = await asyncio.gather(*(ask(*caller) for caller in callers))
+        assert answers == [f"{n} is below zero" if n < 0 else 2 * n for n, _ in callers]
+        assert sorted(n for batch in doubling.batches for n in batch) == sorted(n for n, _ in callers)
+        assert all(sum(map(abs, batch)) <= max_rows or len(batch) == 1 for batch in doubling.batches)
+
+    asyncio.run(go())

@@ -24,9 +24,12 @@ NO_ROOM_SECONDS: Final = 0.1
 """How long it is believed that nobody could make room."""
 SURELY_IDLE_SECONDS: Final = 1.0
 """A connection that has just been used is likely to be used again: closing it then could cross a request on its way."""
-
-
+NOTICED_SECONDS: Final = 1.0
+"""For a client to notice that its connection is over, where it had sent everything and got its answer."""
+QUIET_SECONDS: Final = 0.5
+"""At the end: a connection used more recently may have a request on its way, and gets to answer it."""
 CUT_SECONDS: Final = 1.0
+"""For applications to notice that they are cancelled."""
 
 
 class Admission(Enum):
@@ -48,6 +51,7 @@ class Connections(ServerState):
         self.turned_away: set[HttpConnection] = set()
         self.is_draining = False
         self.idle_timeout_seconds = limits.idle_timeout_seconds
+        self.linger_seconds = limits.linger_seconds
         self.period_seconds = min(
             1.0,
             limits.head_timeout_seconds / 4,
@@ -78,6 +82,11 @@ class Connections(ServerState):
         self.is_draining = True
         for connection in self.seated:
             connection.announce_end()
+
+    def hurry(self) -> None:
+        """Whoever has no request under way goes soon."""
+        self.idle_timeout_seconds = QUIET_SECONDS
+        self.linger_seconds = NOTICED_SECONDS
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = loop.call_later(self.period_seconds, self.watch, loop)

@@ -9,20 +9,20 @@ once makes kernels throw away answers. It is cut only where that takes too long.
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from enum import IntEnum
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from model_server.graph.doors import http_refusals as refusals
-from model_server.graph.doors.http_connections import Admission, Connections
+from model_server.graph.doors.http_connections import NOTICED_SECONDS, Admission, Connections
 from model_server.graph.doors.http_exchange import Exchange, Outlet
 from model_server.graph.doors.http_refusals import Refusal
 
-NOTICED_SECONDS: Final = 1.0
-"""For a client to notice that its connection is over, where it had sent everything and got its answer."""
+logger = logging.getLogger(__name__)
 
 
 class Phase(IntEnum):
@@ -47,6 +47,7 @@ class Lifecycle(HttpToolsProtocol):
 
     def __init__(self, config: Config, shared: Connections, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(config, shared, {}, loop)
+        self.logger = logger
         self.shared = shared
         self.limits = shared.limits
         self.phase = WAITING
@@ -129,7 +130,7 @@ class Lifecycle(HttpToolsProtocol):
         if self.phase == FINISHED or self.transport.is_closing():
             return
         if not self.is_refused and self.phase not in {HEAD, BODY}:
-            self.linger_seconds = min(NOTICED_SECONDS, self.limits.linger_seconds)
+            self.linger_seconds = NOTICED_SECONDS
         self.phase, self.since = FINISHED, self.loop.time()
         if self.last_words is not None:
             self.transport.write(self.last_words.answer())
@@ -163,13 +164,12 @@ class Lifecycle(HttpToolsProtocol):
                 self.refuse(refusals.head_too_slow(self.limits))
             elif now - self.since > self.limits.request_timeout_seconds:
                 self.refuse(refusals.request_too_slow(self.limits))
-        elif self.phase == TURNED_AWAY and now - self.since > self.linger_seconds:
-            self.shared.on_refusal("too_many_connections")
-            self.transport.close()
-        elif self.phase == FINISHED:
-            if self.unsent_bytes:
-                self.since = now
-            elif now - self.since > self.linger_seconds:
+        elif self.phase == FINISHED and self.unsent_bytes:
+            self.since = now
+        elif self.phase in {TURNED_AWAY, FINISHED}:
+            if now - self.since > min(self.linger_seconds, self.shared.linger_seconds):
+                if self.phase == TURNED_AWAY:
+                    self.shared.on_refusal("too_many_connections")
                 self.transport.abort()
         elif self.is_idle and not self.unsent_bytes and now - self.since > self.shared.idle_timeout_seconds:
             self.transport.close()

@@ -48,13 +48,16 @@ class HttpConnection(Lifecycle):
             self.discard(len(data))
             return
         self.fruitless_bytes += len(data)
+        head_ends_at = 0
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._go_on_without_upgrade(data[upgrade.args[0] :])
+            head_ends_at = upgrade.args[0]
         except httptools.HttpParserError as error:
             self._stopped_by(error)
-        if self.fruitless_bytes > UNFINISHED_HEAD_FACTOR * self.limits.max_head_bytes and HEAD <= self.phase <= BODY:
+        if self.is_upgrade:  # not inside `except`: the parser tells of callbacks by the context of its errors
+            self._go_on_without_upgrade(data[head_ends_at:])
+        elif self.fruitless_bytes > UNFINISHED_HEAD_FACTOR * self.limits.max_head_bytes and HEAD <= self.phase <= BODY:
             self.refuse(refusals.head_too_large(self.limits))
 
     def on_message_begin(self) -> None:
@@ -171,6 +174,7 @@ class HttpConnection(Lifecycle):
         lines = [b"%s %s HTTP/%s" % (method, self.url, self.parser.get_http_version().encode())]
         lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
         self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's: it is ignored, not refused
         self.data_received(b"\r\n".join([*lines, b"", b""]) + rest)
 
 

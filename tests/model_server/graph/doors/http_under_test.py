@@ -145,6 +145,17 @@ class Serving:
         """Let the server look at its clients as it would so much later."""
         self.call(lambda: self.server._connections.look(self.loop.time() + seconds))
 
+    def age(self, seconds_of):
+        """Let what each seated client last did be longer ago: by what `seconds_of` says for its port."""
+
+        def aged():
+            connections = self.server._connections
+            connections._no_room_until = 0.0
+            for each in connections.seated:
+                each.since -= seconds_of(each.client[1])
+
+        self.call(aged)
+
     def receives(self, client, sent):
         """Send it, and wait until the server has read it."""
         before = Counting.n_read[client.port]

@@ -119,6 +119,15 @@ def test_an_upgrade_is_ignored_and_the_body_is_read_all_the_same(server, rest):
     assert (second.status, second.tree["path"]) == (200, "/echo/second")
 
 
+def test_an_upgrade_that_is_ignored_is_held_to_the_same_limits(server):
+    wish = (b"Connection: Upgrade", b"Upgrade: h2c")
+    head = post("/echo", b"", *wish).replace(b"Content-Length: 0", b"Content-Length: 99999999999")
+    assert server.ask(head).is_refusal(413)
+    assert server.ask(get("/echo", *[b"X: v"] * 200, *wish)).is_refusal(431)
+    assert server.ask(get("/echo", *wish) + b"NONSENSE\r\n\r\n").status == 200
+    eventually("the nonsense is refused", lambda: server.refusals["malformed"] == 1)
+
+
 def test_http_1_0_is_answered_and_closed(server):
     client = server.client()
     client.send(b"GET /echo HTTP/1.0\r\n\r\n")

@@ -47,6 +47,7 @@ class InProcess:
         self._limits = settings.limits
         self._timeouts = Timeouts(settings.rest_timeout_seconds, settings.grpc_timeout_seconds)
         self._passes_through = settings.passes_payloads_through
+        self._is_in_a_graph = settings.predictor is not None
         self._threads = UserThreads(name, settings.threads)
         self._batchers = {
             verb: Batcher(
@@ -135,7 +136,7 @@ class InProcess:
             raise
         except GraphError as error:
             self._called(service, method, str(error.http_status) if is_rest else go_name(error.code), began)
-            if verb is Verb.ROUTE and is_rest:
+            if verb is Verb.ROUTE and is_rest and self._is_in_a_graph:  # else a wrapper is what it stands for
                 raise RouterFailed.of(f"http://{self.name}{verb.path}", error.http_status) from error
             raise
         self._called(service, method, "200" if is_rest else "OK", began)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 from google.protobuf import json_format
 
@@ -134,7 +135,9 @@ def grpc_methods(component: Component) -> dict[str, Answer]:
 def _message(request: Request) -> RestMessage:
     content_type = request.headers.get("content-type", "")
     if "json=" in request.query:
-        return RestMessage.of_tree(bodies.decode(request.body, content_type, request.query))
+        said = bodies.undecoded(request.body, content_type, request.query)
+        if isinstance(said, str):  # as a form says it, since a message has no query
+            return RestMessage(urlencode({"json": said}).encode(), bodies.URLENCODED)
     return RestMessage(request.body, content_type)
 
 

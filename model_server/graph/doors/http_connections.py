@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MADE_ROOM_AT_ONCE: Final = 32
 """Idle connections closed when all places are taken: who looks through all of them closes some. nginx's number."""
+NO_ROOM_SECONDS: Final = 0.1
+"""How long it is believed that nobody could make room."""
 SURELY_IDLE_SECONDS: Final = 1.0
 """A connection that has just been used is likely to be used again: closing it then could cross a request on its way."""
 
@@ -53,6 +55,7 @@ class Connections(ServerState):
             limits.answer_timeout_seconds / 4,
             limits.linger_seconds / 4,
         )
+        self._no_room_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -62,7 +65,7 @@ class Connections(ServerState):
 
     def admit(self, now: float) -> Admission:
         """What becomes of a new connection."""
-        if len(self.seated) >= self.limits.max_connections:
+        if len(self.seated) >= self.limits.max_connections and now >= self._no_room_until:
             self._make_room(now)
         if len(self.seated) < self.limits.max_connections:
             return Admission.SEATED
@@ -101,6 +104,8 @@ class Connections(ServerState):
     def _make_room(self, now: float) -> None:
         """Close those that have been idle for the longest, so that silence cannot lock everyone else out."""
         idle = [each for each in self.seated if each.is_idle and now - each.since >= SURELY_IDLE_SECONDS]
+        if not idle:
+            self._no_room_until = now + NO_ROOM_SECONDS
         for connection in sorted(idle, key=lambda each: each.since)[:MADE_ROOM_AT_ONCE]:
             self.seated.discard(connection)
             connection.transport.close()

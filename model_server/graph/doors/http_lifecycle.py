@@ -51,11 +51,13 @@ class Lifecycle(HttpToolsProtocol):
         self.limits = shared.limits
         self.phase = WAITING
         self.since = 0.0
+        self.outlet: Any = None
         self.running: Exchange | None = None
         """What the application answers now, or answered last; younger exchanges wait in `pipeline`."""
+        self.linger_seconds = self.limits.linger_seconds
         self.last_words: Refusal | None = None
         self.has_client_finished = False
-        self.linger_seconds = self.limits.linger_seconds
+        self.is_refused = False
         self.discarded_bytes = 0
         self.unsent_bytes = 0
         self.unsent_since = 0.0
@@ -111,6 +113,7 @@ class Lifecycle(HttpToolsProtocol):
     def refuse(self, refusal: Refusal) -> None:
         """Read no more; say why, in its turn."""
         self.shared.on_refusal(refusal.reason)
+        self.is_refused = True
         if self._abandon_unfinished():
             self.last_words = refusal
         self.read_no_more()
@@ -125,7 +128,7 @@ class Lifecycle(HttpToolsProtocol):
     def finish(self) -> None:
         if self.phase == FINISHED or self.transport.is_closing():
             return
-        if self.last_words is None and self.phase in {WAITING, OVER}:
+        if not self.is_refused and self.phase not in {HEAD, BODY}:
             self.linger_seconds = min(NOTICED_SECONDS, self.limits.linger_seconds)
         self.phase, self.since = FINISHED, self.loop.time()
         if self.last_words is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import urllib.parse
-from typing import Any, Final, cast
+from typing import Final
 
 import httptools
 from uvicorn.config import Config
@@ -80,6 +80,8 @@ class HttpConnection(Lifecycle):
             self.content_length = int(value)  # one number: the parser has seen to that
         elif name == b"expect":
             self.expect_100_continue = value.lower() == b"100-continue"
+        elif name == b"transfer-encoding" and value.lower() != b"chunked":
+            raise Refused(refusals.malformed("a Transfer-Encoding other than chunked is not understood here"))
 
     def on_headers_complete(self) -> None:
         self.fruitless_bytes = 0
@@ -101,10 +103,10 @@ class HttpConnection(Lifecycle):
         scope["path"] = urllib.parse.unquote(path.decode("ascii"))
         scope["query_string"] = query
         self.phase = BODY
-        is_answering = self.is_answering
+        running = self.running
         self.cycle = exchange = Exchange(
             scope=scope,
-            transport=cast("Any", self.outlet),
+            transport=self.outlet,
             flow=self.flow,
             logger=self.logger,
             access_logger=self.access_logger,
@@ -115,7 +117,7 @@ class HttpConnection(Lifecycle):
             keep_alive=version == "1.1" and parser.should_keep_alive() and not self.shared.is_draining,
             on_response=self.on_response_complete,
         )
-        if is_answering:
+        if running is not None and not (running.response_complete or running.disconnected):
             self.flow.pause_reading()
             self.pipeline.appendleft((exchange, self.app))
         else:

@@ -16,7 +16,7 @@ from model_server.graph.errors import (
 )
 from model_server.graph.wrapper import bodies
 from model_server.graph.wrapper.flask_handlers import FlaskHandlers
-from model_server.graph.wrapper.stock_types import is_microservice_exception
+from model_server.graph.wrapper.stock_types import is_microservice_exception, is_not_implemented
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +65,8 @@ def _of_microservice_exception(error: Any) -> WrapperError:
         http_status=_http_status(error.status_code),
         reason=error.reason,
         status=status if isinstance(status, dict) else None,
+        # What a SeldonComponent says it lacks, no caller can mend, for all that it is told with HTTP 400.
+        code="UNKNOWN" if is_not_implemented(error) else None,
     )
 
 
@@ -81,4 +83,4 @@ def require_success(answer: Any) -> None:
 
 def _http_status(code: Any) -> int:
     """The code, where it is the status of a final answer."""
-    return int(code) if isinstance(code, int) and 200 <= code < 600 else HTTPStatus.INTERNAL_SERVER_ERROR
+    return int(code) if isinstance(code, int) and 200 <= code < 600 else HTTPStatus.INTERNAL_SERVER_ERROR.value

@@ -175,7 +175,6 @@ def _fill_data(data: Any, request: Any, array: NDArray[Any], own: Own) -> None:
     if is_numeric and (request.WhichOneof("data_oneof") != "data" or mirrors_tensor):
         data.tensor.shape.extend(array.shape)
         data.tensor.values.extend(array.ravel().tolist())
-        data.tensor.SetInParent()
     else:
         data.ndarray.SetInParent()
         _extend(data.ndarray, array.tolist() if array.ndim else array)

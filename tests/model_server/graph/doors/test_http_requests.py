@@ -40,6 +40,7 @@ MALFORMED = {
     "a length among the trailers": CHUNKED + b"\r\n0\r\nContent-Length: 5\r\n\r\n",
     "chunked, but not last": POST + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
     "chunked twice": CHUNKED + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunked, and more": POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     "nearly chunked": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
     "a negative chunk": CHUNKED + b"\r\n-5\r\nhello\r\n0\r\n\r\n",
     "a chunk beyond 64 bits": CHUNKED + b"\r\nfffffffffffffffff\r\nhello",

@@ -86,7 +86,7 @@ messages = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     st.dictionaries(
         st.sampled_from(["name", "versions", "platform", "inputs", "outputs", "custom"]),

@@ -87,13 +87,13 @@ anything = st.lists(st.one_of(matrices(), trees, protos()), min_size=1, max_size
 verbs = st.sampled_from([Verb.PREDICT, Verb.PREDICT, Verb.TRANSFORM_INPUT, Verb.TRANSFORM_OUTPUT])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, derandomize=True, max_examples=300)
 @given(st.sampled_from(zoo.JOINED + zoo.NOT_JOINED), verbs, alike | anything)
 def test_arrays_that_are_joined_get_what_each_would_have_got_alone(kind, verb, messages):
     check(kind, verb, messages)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, derandomize=True, max_examples=200)
 @given(st.sampled_from(zoo.MANY), st.lists(st.one_of(well_formed, junk, protos()), min_size=1, max_size=5))
 def test_messages_handed_over_together_get_what_each_would_have_got_alone(kind, messages):
     check(kind, Verb.PREDICT, messages)
@@ -207,7 +207,7 @@ def test_rows_are_counted_at_a_glance(tree, n_rows):
     assert rows_of(json_format.ParseDict(tree, prediction_pb2.SeldonMessage())) == n_rows
 
 
-@settings(deadline=None)
+@settings(deadline=None, derandomize=True)
 @given(trees | protos())
 def test_rows_of_anything_are_at_least_one(message):
     assert rows_of(message) >= 1

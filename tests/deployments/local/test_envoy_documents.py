@@ -1,6 +1,6 @@
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from runtime_under_test import overlay, predictor
 
@@ -33,6 +33,7 @@ def splits(draw):
     return [high - low for low, high in zip([0, *cuts], [*cuts, 100], strict=True)]
 
 
+@settings(deadline=None)
 @given(splits())
 def test_the_weights_of_a_plan_come_back_from_the_document_for_rest_and_grpc_alike(split):
     the_plan = planned(*(predictor(f"p{i}", percent) for i, percent in enumerate(split)))
@@ -45,6 +46,7 @@ def test_the_weights_of_a_plan_come_back_from_the_document_for_rest_and_grpc_ali
     assert document["version_info"] == "7"
 
 
+@settings(deadline=None)
 @given(splits())
 def test_every_cluster_that_is_routed_to_exists_and_is_dialled_on_its_servers_own_port(split):
     the_plan = planned(*(predictor(f"p{i}", percent) for i, percent in enumerate(split)))

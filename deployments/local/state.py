@@ -82,7 +82,7 @@ class StateFolder:
             self.podinfo.mkdir(exist_ok=True)
             self.logs.mkdir(exist_ok=True)
             record = Record(secrets.token_hex(4), os.getpid(), gateway, str(self._socket_folder()))
-            record.temporary.mkdir(mode=0o700)
+            record.temporary.mkdir(mode=0o700, exist_ok=True)
             self._record.write_text(json.dumps(asdict(record)))
             try:
                 yield record

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,7 +115,11 @@ def component_served(by, bundle: Path, log: Path, **environment):
             status_of_wrong_type=400 if by is STOCK_WRAPPER else 415,
         )
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        process.terminate()  # so that it can tidy up behind itself
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

@@ -85,6 +85,8 @@ class Supervisor:
             self._reap()
             if self._user_objects and not self._became_ready:
                 self._became_ready = self._is_ready()
+                if self._became_ready:
+                    logger.info("serving %s", _what(self._settings))
             while self._restart_at and self._restart_at[0] <= time.monotonic():
                 self._restart_at.pop(0)
                 self._start_worker()
@@ -215,6 +217,12 @@ def _metrics_folder() -> Iterator[None]:
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _what(settings: Settings) -> str:
+    served = f"predictor {settings.predictor.name}" if settings.predictor else settings.class_name
+    ports = f"REST {settings.host}:{settings.http_port}, gRPC {settings.grpc_port or 'off'}"
+    return f"{served}: {ports}, metrics {settings.metrics_port or settings.http_port}{settings.metrics_path}"
 
 
 def _tell(pipe: int) -> None:

@@ -93,6 +93,18 @@ def test_an_idle_connection_that_is_used_again_stays(server):
     assert client.answer().status == 200
 
 
+def test_a_connection_is_idle_from_the_end_of_its_request_on_though_the_answer_came_before(server):
+    client = server.client()
+    whole = post("/early", b"x" * 1_000)
+    server.receives(client, whole[:500])
+    assert client.answer().body == b'"early"'
+    server.age(lambda _: 29.0)
+    server.receives(client, whole[500:])
+    server.pass_time(60.0)
+    client.send(get("/echo"))
+    assert client.answer().status == 200
+
+
 def test_a_client_that_does_not_take_its_answer_is_cut_off(server):
     client = server.client()
     server.receives(client, get("/big/50000000"))

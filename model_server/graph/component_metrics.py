@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,6 +16,11 @@ TIMER_BUCKETS: Final = tuple(np.logspace(-3, np.log10(30), 50).tolist())
 """Seconds, of a component's own TIMER metrics: 50 from 0.001 to 30, evenly on a logarithmic scale."""
 MAX_SERIES_OF_COMPONENTS: Final = 2_000
 """Of one process. A tag that takes ever new values would else fill the memory of this server and of Prometheus."""
+RESERVED_PREFIXES: Final = ("graph_server_", "seldon_api_executor_")
+RESERVED_TAGS: Final = frozenset({"le", "pid", "quantile"})
+"""Labels that Prometheus, or prometheus_client, gives a meaning of its own."""
+MAX_TEXT_BYTES: Final = 2_000
+"""Of a metric's name and tags: some components hand on what their callers wrote."""
 
 
 class ComponentMetrics:
@@ -25,26 +31,30 @@ class ComponentMetrics:
         self._families: dict[Any, Any] = {}
 
     def add(self, metric: Mapping[str, Any], labels: Mapping[str, str], method: str) -> None:
-        kind, key, value = metric.get("type", "COUNTER"), metric["key"], metric["value"]
-        tags = {str(tag): str(text) for tag, text in (metric.get("tags") or {}).items()}
-        series_key = (kind, key, method, labels["model_name"], tuple(sorted(tags.items())))
+        """Count it; log it, where it cannot be."""
+        key = metric["key"]
         try:
-            series = self._series.get(series_key)
-            if series is None:
-                if len(self._series) >= MAX_SERIES_OF_COMPONENTS:
-                    logger.warning("metric %s dropped: %d series are as many as are kept", key, len(self._series))
-                    return
-                all_labels = {**tags, "method": method, **labels}
-                series = self._series[series_key] = self._family(kind, key, tuple(all_labels)).labels(**all_labels)
-            match kind:
-                case "COUNTER":
-                    series.inc(value)
-                case "GAUGE":
-                    series.set(value)
-                case _:
-                    series.observe(value / 1000)  # a TIMER is told in milliseconds
-        except ValueError as error:
-            logger.warning("metric %s dropped: %s", key, error)
+            self._count(metric.get("type", "COUNTER"), key, _number(metric), _tags(metric), labels, method)
+        except (ValueError, TypeError, OverflowError) as error:
+            logger.warning("metric %.100r dropped: %s", key, error)
+
+    def _count(
+        self, kind: str, key: str, value: float, tags: dict[str, str], labels: Mapping[str, str], method: str
+    ) -> None:
+        series_key = (kind, key, method, labels["model_name"], tuple(sorted(tags.items())))
+        series = self._series.get(series_key)
+        if series is None:
+            if len(self._series) >= MAX_SERIES_OF_COMPONENTS:
+                raise ValueError(f"{len(self._series)} series are as many as are kept")
+            all_labels = {**tags, "method": method, **labels}
+            series = self._series[series_key] = self._family(kind, key, tuple(all_labels)).labels(**all_labels)
+        match kind:
+            case "COUNTER":
+                series.inc(value)
+            case "GAUGE":
+                series.set(value)
+            case _:
+                series.observe(value / 1000)  # a TIMER is told in milliseconds
 
     def _family(self, kind: str, key: str, label_names: tuple[str, ...]) -> Any:
         family = self._families.get((kind, key, label_names))
@@ -59,3 +69,24 @@ class ComponentMetrics:
                     family = Histogram(key, help_text, label_names, registry=None, buckets=TIMER_BUCKETS)
             self._families[kind, key, label_names] = family
         return family
+
+
+def _number(metric: Mapping[str, Any]) -> float:
+    """Errors: ValueError and the like for what no sum survives."""
+    value = float(metric["value"])
+    if not math.isfinite(value) and metric.get("type") != "GAUGE":
+        raise ValueError(f"{value} would end the sum for good")
+    return value
+
+
+def _tags(metric: Mapping[str, Any]) -> dict[str, str]:
+    """Errors: ValueError for names and texts that would spoil what others tell, or the whole page of metrics."""
+    if metric["key"].startswith(RESERVED_PREFIXES) or not RESERVED_TAGS.isdisjoint(metric.get("tags") or ()):
+        raise ValueError(
+            f"names that begin with {' or '.join(RESERVED_PREFIXES)}, and the tags {', '.join(sorted(RESERVED_TAGS))} are taken"
+        )
+    tags = {str(tag): str(text) for tag, text in (metric.get("tags") or {}).items()}
+    n_bytes = len("".join((metric["key"], *tags, *tags.values())).encode())
+    if n_bytes > MAX_TEXT_BYTES:
+        raise ValueError(f"its name and tags are {n_bytes:,} bytes; {MAX_TEXT_BYTES:,} are kept")
+    return tags

@@ -51,8 +51,10 @@ def cells_of_records(records: Sequence[Mapping[str, Any]]) -> Cells:
         if not isinstance(record, Mapping):
             findings.append(Finding(f"a record is an object with the keys {', '.join(NAMES)}, not {shown(record)}", i))
         else:
+            unknown = [key for key in record if key not in BY_NAME]
+            n_before = len(findings)
             findings.extend(
-                Finding(unknown_column(key, NAMES), i, cut(str(key))) for key in record if key not in BY_NAME
+                Finding(unknown_column(key, NAMES, n_before + j), i, cut(str(key))) for j, key in enumerate(unknown)
             )
     if findings:
         raise InvalidImpressions(findings)

@@ -19,7 +19,6 @@ request is then answered alone.
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Sequence
 from typing import Any, Final
@@ -184,11 +183,24 @@ def _own(message: Any) -> Any:
         return own
     if not isinstance(message, dict):
         return message
-    copied = {key: copy.deepcopy(value) if key in {"meta", "jsonData"} else value for key, value in message.items()}
+    copied = {key: _copied(value) if key in {"meta", "jsonData"} else value for key, value in message.items()}
     data = message.get("data")
     if isinstance(data, dict) and isinstance(data.get("names"), list):
         copied["data"] = {**data, "names": [*data["names"]]}
     return copied
+
+
+def _copied(tree: Any) -> Any:
+    """Of a JSON tree, however deep it is."""
+    top = [tree]
+    unfinished: list[Any] = [top]
+    while unfinished:
+        copied = unfinished.pop()
+        for place, value in list(copied.items() if isinstance(copied, dict) else enumerate(copied)):
+            if isinstance(value, dict | list):
+                copied[place] = value.copy()
+                unfinished.append(copied[place])
+    return top[0]
 
 
 def _is_proto(message: Any) -> bool:

@@ -15,6 +15,7 @@ from stock_oracle import Outcome
 
 BAD_INPUT = "never a 500 that is the caller's to mend: 400 with a Seldon status object, over gRPC INVALID_ARGUMENT"
 READABLE = "an error has a text that helps whoever gets it"
+NO_ARRAY = BAD_INPUT + ": it may be the caller's, handed back; and JSON and protobuf can tell it"
 SANE = "what plainly was meant works"
 
 
@@ -119,6 +120,15 @@ OVER_REST = [
         ),
     ),
     Difference(
+        "a list in an answer that makes no array, ragged say, goes out as it is, without names; in Seldon 500",
+        NO_ARRAY,
+        lambda case: (
+            "setting an array element with a sequence" in case.stock.info
+            and (case.stock.status, case.ours.status) == (500, 200)
+            and not case.ours.body["data"]["names"]
+        ),
+    ),
+    Difference(
         "the input in an error's text is cut at 200 characters",
         READABLE,
         lambda case: (
@@ -203,6 +213,14 @@ OVER_GRPC = [
         "ragged rows: INVALID_ARGUMENT with numpy's words; in Seldon UNKNOWN with the same",
         BAD_INPUT,
         lambda case: is_ragged(case.request) and is_invalid(case) and case.stock.body.endswith(case.ours.body),
+    ),
+    Difference(
+        "a list in an answer that makes no array, ragged say, goes out as it is; in Seldon UNKNOWN",
+        NO_ARRAY,
+        lambda case: (
+            "setting an array element with a sequence" in case.stock.body
+            and (case.stock.status, case.ours.status) == ("UNKNOWN", "OK")
+        ),
     ),
     Difference(
         "a SeldonMicroserviceException, the wrapper's own included, has its text; in Seldon none, and UNKNOWN even if "

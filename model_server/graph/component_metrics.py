@@ -38,7 +38,7 @@ class ComponentMetrics:
         except (ValueError, TypeError, OverflowError) as error:
             logger.warning("metric %.100r dropped: %s", key, error)
 
-    def _count(
+    def _count(  # noqa: PLR0917 -- what a metric is made of
         self, kind: str, key: str, value: float, tags: dict[str, str], labels: Mapping[str, str], method: str
     ) -> None:
         series_key = (kind, key, method, labels["model_name"], tuple(sorted(tags.items())))
@@ -82,9 +82,8 @@ def _number(metric: Mapping[str, Any]) -> float:
 def _tags(metric: Mapping[str, Any]) -> dict[str, str]:
     """Errors: ValueError for names and texts that would spoil what others tell, or the whole page of metrics."""
     if metric["key"].startswith(RESERVED_PREFIXES) or not RESERVED_TAGS.isdisjoint(metric.get("tags") or ()):
-        raise ValueError(
-            f"names that begin with {' or '.join(RESERVED_PREFIXES)}, and the tags {', '.join(sorted(RESERVED_TAGS))} are taken"
-        )
+        names, taken = " or ".join(RESERVED_PREFIXES), ", ".join(sorted(RESERVED_TAGS))
+        raise ValueError(f"names that begin with {names}, and the tags {taken}, are the server's own")
     tags = {str(tag): str(text) for tag, text in (metric.get("tags") or {}).items()}
     n_bytes = len("".join((metric["key"], *tags, *tags.values())).encode())
     if n_bytes > MAX_TEXT_BYTES:

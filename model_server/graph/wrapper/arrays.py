@@ -49,7 +49,7 @@ def reshaped(array: NDArray[Any], shape: Any) -> NDArray[Any]:
     claimed = math.prod(size for size in shaped.shape if size)
     if shaped.size == 0 and claimed > MAX_CLAIMED_CELLS:
         raise WrapperError(
-            f"the shape {list(shaped.shape)} holds nothing, {claimed:,} times; at most {MAX_CLAIMED_CELLS:,} is accepted"
+            f"the shape {list(shaped.shape)} holds nothing, {claimed:,} times; {MAX_CLAIMED_CELLS:,} times is accepted"
         )
     return shaped
 
@@ -64,7 +64,8 @@ def _refuse_costly_texts(values: list[Any]) -> None:
         if not kinds <= _KINDS_OF_TEXT_ARRAYS:
             return  # numpy will keep pointers
         if str in kinds:
-            longest_text = max(longest_text, max(len(cell) for cell in cells if type(cell) is str))
+            longest_here = max(len(cell) for cell in cells if type(cell) is str)
+            longest_text = max(longest_text, longest_here)
         if not kinds <= {str, list}:
             longest_number = _CHARACTERS_OF_A_NUMBER
         if list not in kinds:

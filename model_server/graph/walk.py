@@ -128,8 +128,8 @@ class Walk:
         branch = routing.get(node.name, ALL)
         if node.name in self._choosers and not NONE <= branch < len(node.children):
             raise NoSuchRouting(
-                f"response.meta.routing says branch {str(branch)[:20]} for {node.name}, which has {len(node.children)}; send "
-                "back the response as it came"
+                f"response.meta.routing says branch {str(branch)[:20]} for {node.name}, which has "
+                f"{len(node.children)}; send back the response as it came"
             )
         for child in node.children:
             self._require_branches(child, routing)

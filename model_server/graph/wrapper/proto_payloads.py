@@ -13,7 +13,7 @@ import numpy as np
 from google.protobuf import any_pb2, json_format
 from numpy.typing import NDArray
 
-from model_server.graph.errors import WrapperError
+from model_server.graph.errors import MessageRefused
 from model_server.graph.wrapper import custom_metrics
 from model_server.graph.wrapper.payloads import Asked, Own, Told, components_fault, meta_of, shown
 
@@ -34,17 +34,17 @@ def extract(request: Any) -> Asked:
             # of protobuf's own class, whichever pool the request's comes from, so that isinstance holds
             features = any_pb2.Any.FromString(request.customData.SerializeToString())
         case _:
-            raise WrapperError("Unknown data in SeldonMessage")
+            raise MessageRefused("Unknown data in SeldonMessage")
     try:
         meta = json_format.MessageToDict(request.meta)
     except ValueError as error:
-        raise WrapperError(f"meta: {error}") from error
+        raise MessageRefused(f"meta: {error}") from error
     return Asked(features, request.data.names, meta)
 
 
 def messages_of(request: Any) -> Sequence[Any]:
     if not request.seldonMessages:
-        raise WrapperError("there are no messages to aggregate")
+        raise MessageRefused("there are no messages to aggregate")
     messages: Sequence[Any] = request.seldonMessages
     return messages
 
@@ -91,7 +91,7 @@ def require_message(answer: Any) -> None:
 
 
 def array_of(data: Any) -> NDArray[Any]:
-    """The array of a DefaultData; float64[0] where it holds none. Errors: WrapperError."""
+    """The array of a DefaultData; float64[0] where it holds none. Errors: MessageRefused."""
     match data.WhichOneof("data_oneof"):
         case "tensor":
             return _tensor_array(data.tensor)
@@ -100,20 +100,22 @@ def array_of(data: Any) -> NDArray[Any]:
             try:
                 return np.array(rows)
             except (ValueError, OverflowError) as error:
-                raise WrapperError(str(error)) from error
+                raise MessageRefused(str(error)) from error
         case "tftensor":
-            raise WrapperError("data.tftensor needs TensorFlow, which is not here; send data.tensor or data.ndarray")
+            raise MessageRefused("data.tftensor needs TensorFlow, which is not here; send data.tensor or data.ndarray")
         case _:
             return np.array([])
 
 
 def plain(value: Any) -> Any:
-    """A google.protobuf.Value as Python's own. Errors: WrapperError for NaN and infinity, which JSON cannot tell."""
+    """A google.protobuf.Value as Python's own. Errors: MessageRefused for NaN and infinity, which JSON cannot tell."""
     match value.WhichOneof("kind"):
         case "number_value":
             number = value.number_value
             if not math.isfinite(number):
-                raise WrapperError(f"{number} in a google.protobuf.Value, which holds finite numbers; send data.tensor")
+                raise MessageRefused(
+                    f"{number} in a google.protobuf.Value, which holds finite numbers; send data.tensor"
+                )
             return number
         case "string_value":
             return value.string_value
@@ -130,11 +132,11 @@ def plain(value: Any) -> Any:
 def _tensor_array(tensor: Any) -> NDArray[np.float64]:
     shape = list(tensor.shape)
     if not shape:
-        raise WrapperError("data.tensor has no shape; one such as [1, 2] is expected")
+        raise MessageRefused("data.tensor has no shape; one such as [1, 2] is expected")
     try:
         return _doubles(tensor).reshape(shape)
     except ValueError as error:
-        raise WrapperError(str(error)) from error
+        raise MessageRefused(str(error)) from error
 
 
 def _doubles(tensor: Any) -> NDArray[np.float64]:

@@ -38,7 +38,8 @@ class Booster:
         _require_readable(model)
         try:
             # Else XGBoost starts a team of threads to load with. A process forked from this one would not have it,
-            # and wait for it for ever when it in turn loads a model.
+            # and wait for it for ever when it in turn loads a model. (The calling thread keeps the setting; whoever
+            # trains in it says how many threads to train with.)
             with xgb.config_context(nthread=threads):
                 booster = xgb.Booster(params={"nthread": threads})
                 booster.load_model(bytearray(model))

@@ -20,16 +20,9 @@ from numpy.typing import NDArray
 
 from model_server import artifact, metric_names, seldon_messages, stock_wrapper
 from model_server.errors import CallersFault, OursToMend
-from model_server.impressions import (
-    COLUMNS,
-    MAX_ROWS,
-    Finding,
-    Impressions,
-    InvalidImpressions,
-    from_records,
-    from_table,
-)
-from model_server.seldon_messages import Meta, Metric, Records, Table, Tensor
+from model_server.impressions import COLUMNS
+from model_server.scoring import Payload, Scored, Scorer
+from model_server.seldon_messages import Meta, Metric, Records, Request, Table, Tensor
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +62,7 @@ class InstallModel:
                 "no model given: set the graph node's modelUri, or the parameter model_uri to the folder of a bundle"
             )
         self._bundle = artifact.load(artifact.folder_of(model_uri))
+        self._scorer = Scorer(self._bundle)
         # The operator's names for where this runs; empty outside a deployment.
         self._predictor = os.environ.get("PREDICTOR_ID", "")
         unit, image = os.environ.get("PREDICTIVE_UNIT_ID", ""), os.environ.get("PREDICTIVE_UNIT_IMAGE", "")
@@ -99,19 +93,34 @@ class InstallModel:
         """
         del meta
         if isinstance(X, np.ndarray) and X.dtype.kind in "fiu":
-            payload: Table | Records | Tensor = Tensor(X.astype(np.float64).ravel(), X.shape, list(names or []))
+            payload: Payload = Tensor(X.astype(np.float64).ravel(), X.shape, list(names or []))
         elif isinstance(X, Mapping) or (isinstance(X, list) and X and isinstance(X[0], Mapping)):
             payload = Records(X)
         else:
             payload = Table(X.tolist() if isinstance(X, np.ndarray) else X, list(names if names is not None else []))
-        return self._score(payload)[0]
+        return self._scorer.score(payload).probabilities
 
     def predict_raw(self, message: Any) -> Any:
         """Answer a SeldonMessage, dict or protobuf, in its own form. Errors: CallersFault."""
         asked = seldon_messages.decode(message)
-        probabilities, metrics = self._score(asked.payload)
-        own = Meta(tags=self._own_tags, request_path=self._own_path, metrics=metrics)
-        return seldon_messages.encode(message, probabilities, asked, own)
+        return self._answer(message, asked, self._scorer.score(asked.payload))
+
+    def predict_many(self, messages: Sequence[Any]) -> list[Any]:
+        """Of each message what `predict_raw` returns, or the CallersFault that it raises; all are scored at once.
+
+        Our graph server asks so where requests come faster than one at a time. Stock Seldon never does.
+        """
+        answers: dict[int, Any] = {}
+        asked: dict[int, Request] = {}
+        for i, message in enumerate(messages):
+            try:
+                asked[i] = seldon_messages.decode(message)
+            except CallersFault as fault:
+                answers[i] = fault
+        scored = self._scorer.score_many([one.payload for one in asked.values()])
+        for (i, one), told in zip(asked.items(), scored, strict=True):
+            answers[i] = told if isinstance(told, CallersFault) else self._answer(messages[i], one, told)
+        return [answers[i] for i in range(len(messages))]
 
     def send_feedback_raw(self, feedback: Any) -> Any:
         """Count a reward, zero included, for the predictor that the response names. Errors: InvalidFeedback."""
@@ -156,48 +165,6 @@ class InstallModel:
         """The Flask blueprint through which the stock wrapper answers our errors over REST."""
         return stock_wrapper.error_blueprint()
 
-    def _score(self, payload: Table | Records | Tensor) -> tuple[NDArray[np.float32], tuple[Metric, ...]]:
-        features, booster = self._bundle.features, self._bundle.booster
-        if isinstance(payload, Tensor):
-            return booster.predict(self._ready_features(payload)), ()
-        impressions = self._impressions(payload)
-        unknown = tuple(
-            Metric(metric_names.UNKNOWN_CATEGORIES, n_rows, {metric_names.COLUMN_LABEL: column})
-            for column, n_rows in features.unknown_counts(impressions).items()
-        )
-        return booster.predict(features.transform(impressions)), unknown
-
-    @staticmethod
-    def _impressions(payload: Table | Records) -> Impressions:
-        if isinstance(payload, Table):
-            return from_table(payload.rows, payload.names)
-        return from_records([payload.records] if isinstance(payload.records, Mapping) else payload.records)
-
-    def _ready_features(self, tensor: Tensor) -> NDArray[np.float64]:
-        """The matrix of a tensor. Only the classic model takes one; missing values are NaN and so cannot be sent."""
-        features = self._bundle.features
-        accepted = "send raw columns as data.ndarray with data.names or as jsonData"
-        if features.name != "classic":
-            raise InvalidImpressions(
-                [Finding(f"data.tensor holds ready features, which a {features.name} model does not take; {accepted}")]
-            )
-        n_features = len(features.names)
-        if len(tensor.shape) != 2 or tensor.shape[1] != n_features:
-            seen = list(tensor.shape)
-            raise InvalidImpressions(
-                [Finding(f"data.tensor has the shape {seen}, not [n, {n_features}]; or {accepted}")]
-            )
-        if not 1 <= tensor.shape[0] <= MAX_ROWS:
-            raise InvalidImpressions([Finding(f"{tensor.shape[0]:,} rows; a request holds 1 to {MAX_ROWS:,}")])
-        if tensor.names and tuple(tensor.names) != features.names:
-            raise InvalidImpressions(
-                [Finding("data.names are not the classic features in their order; leave them out")]
-            )
-        matrix = tensor.values.reshape(tensor.shape)
-        findings = [
-            Finding(f"{matrix[row, column]}; a finite number is expected", int(row), features.names[column])
-            for row, column in np.argwhere(~np.isfinite(matrix) | (np.abs(matrix) > np.finfo(np.float32).max))
-        ]
-        if findings:
-            raise InvalidImpressions(findings)
-        return matrix
+    def _answer(self, message: Any, asked: Request, scored: Scored) -> Any:
+        own = Meta(tags=self._own_tags, request_path=self._own_path, metrics=scored.metrics)
+        return seldon_messages.encode(message, scored.probabilities, asked, own)

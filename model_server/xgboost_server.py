@@ -27,6 +27,7 @@ MODEL_FILES: Final = ("model.json", "model.bst", "model.ubj")
 """In this order. Seldon's server looks for the first two; the third is the name that XGBoost itself recommends."""
 METADATA: Final = "metadata.yaml"
 _CONTENTS: Final = {"U": "texts", "S": "bytes", "c": "complex numbers", "M": "dates", "m": "time spans"}
+_NUMBER_OR_NULL: Final = (numbers.Real, np.bool_, type(None))
 _PAYLOADS: Final = {str: "a text", bytes: "bytes", dict: "an object", list: "a list", type(None): "null"}
 
 
@@ -135,8 +136,11 @@ def matrix_of(X: Any, n_features: int) -> NDArray[np.float32]:  # noqa: N803  (S
 
 def _require_numbers(cells: NDArray[Any], accepted: str) -> None:
     """Errors: InvalidFeatures, with the first cell that is neither a number nor null."""
+    others = {kind for kind in set(map(type, cells.flat)) if not issubclass(kind, _NUMBER_OR_NULL)}
+    if not others:
+        return
     for (row, column), value in np.ndenumerate(cells):
-        if value is not None and not isinstance(value, numbers.Real | np.bool_):
+        if type(value) in others:
             raise InvalidFeatures(f"row {row}, column {column} is {value!r:.80}, which is no number; {accepted}")
 
 

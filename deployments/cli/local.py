@@ -25,6 +25,12 @@ State = Annotated[
     typer.Option("--state", metavar="DIR", help="The folder that holds a runtime's state and logs; one runtime each."),
 ]
 DEFAULT_STATE = Path(".forkcast")
+Isolated = typer.Option(
+    "--isolated/--fused",
+    help="Each component of a graph in Seldon's own wrapper, in a process of its own, as in a pod; or all of a "
+    "predictor in one process.",
+    show_default=False,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -43,14 +49,15 @@ def up(
     volumes: Annotated[
         Path, typer.Option(metavar="DIR", help="Holds the claims of pvc:// addresses: pvc://models/x is DIR/models/x.")
     ] = Path(),
+    isolated: Annotated[bool, Isolated] = False,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once all is ready; stop with `down`.")] = False,
     start_timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="How long a component may take to load its model.", min=1)
+        float, typer.Option(metavar="SECONDS", help="How long a program may take to load its models.", min=1)
     ] = 120.0,
     state: State = DEFAULT_STATE,
     detached: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
-    """Run an overlay here: each predictor in Seldon's own wrapper, behind a real Envoy.
+    """Run an overlay here: each predictor's whole graph in one process, behind a real Envoy.
 
     In the foreground, with the logs of all programs, until Ctrl-C; or with --detach.
 
@@ -74,6 +81,7 @@ def up(
         text,
         source,
         str(overlay),
+        isolated=isolated,
         settings=settings,
         state=StateFolder(state),
         on_line=terminal.line if not detached else lambda _name, _line: None,  # each program has a log of its own
@@ -82,11 +90,11 @@ def up(
     )
 
 
-def apply(overlay: Overlay, state: State = DEFAULT_STATE) -> None:
+def apply(overlay: Overlay, *, isolated: Annotated[bool | None, Isolated] = None, state: State = DEFAULT_STATE) -> None:
     """Move what runs here to another overlay, without a failed request.
 
     New predictors are up and healthy before they get traffic, old ones answer their last request before they stop;
-    a predictor whose traffic alone changed is not restarted.
+    a predictor whose traffic alone changed is not restarted. Whether isolated or not stays as it is, unless said.
 
     Example: forkcast apply kustomize/overlays/ab-test
     """
@@ -100,14 +108,14 @@ def apply(overlay: Overlay, state: State = DEFAULT_STATE) -> None:
     text, source = _rendered(overlay)
     console = Console(highlight=False)
     with console.status("applying"):
-        client.apply(folder, str(overlay), text, source, console.print)
+        client.apply(folder, str(overlay), text, source, console.print, isolated=isolated)
     console.print(f"[green]{overlay} is served[/]")
 
 
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="The same as data.")] = False, state: State = DEFAULT_STATE
 ) -> None:
-    """What runs here: traffic, health, process, ports, model and requests so far of each predictor.
+    """What runs here: traffic, health, process, ports, models and requests so far of each predictor; its metrics.
 
     Example: forkcast status --json | jq '.predictors[].requests'
     """
@@ -115,7 +123,7 @@ def status(
 
     from deployments.local import client
     from deployments.local.state import StateFolder
-    from deployments.local.terminal import table
+    from deployments.local.terminal import places, table
 
     found = client.status(StateFolder(state))
     if as_json:
@@ -124,13 +132,21 @@ def status(
     console = Console(highlight=False)
     envoy = found["envoy"]
     console.print(f"gateway [bold]{found['gateway']}[/], {envoy['condition']} (Envoy, pid {envoy['pid']})")
-    console.print(f"overlay {found['overlay'] or '(starting)'}, up for {found['up_seconds']:.0f} s, pid {found['pid']}")
+    how = " (isolated)" if found["isolated"] else ""
+    overlay = f"{found['overlay'] or '(starting)'}{how}"
+    console.print(f"overlay {overlay}, up for {found['up_seconds']:.0f} s, pid {found['pid']}")
     console.print(table(found))
+    console.print()
+    console.print(places(found))
 
 
 def logs(
-    component: Annotated[
-        str | None, typer.Argument(help="A predictor, or `envoy`; all of them when left out.", show_default=False)
+    program: Annotated[
+        str | None,
+        typer.Argument(
+            help="A predictor, one of its components if it is isolated, or `envoy`; all of them when left out.",
+            show_default=False,
+        ),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines of the past.", min=0)] = 50,
@@ -148,7 +164,7 @@ def logs(
     from deployments.local.terminal import Terminal
 
     terminal = Terminal(Console(highlight=False))
-    files = files_of(StateFolder(state).logs, component)
+    files = files_of(StateFolder(state).logs, program)
     for name, file in files.items():
         for line in last_lines(file, lines):
             terminal.line(name, line)

@@ -28,12 +28,21 @@ def status(state: StateFolder) -> dict[str, Any]:
     return found
 
 
-def apply(state: StateFolder, overlay: str, text: str, source: str, on_step: Callable[[str], None]) -> None:
-    """Move the runtime to another overlay; returns once it is served.
+def apply(
+    state: StateFolder,
+    overlay: str,
+    text: str,
+    source: str,
+    on_step: Callable[[str], None],
+    *,
+    isolated: bool | None = None,
+) -> None:
+    """Move the runtime to another overlay, isolated or not (None: as it is now); returns once it is served.
 
     Errors: NothingRunning; ApplyRefused (the overlay), ApplyFailed (the machine): what served before still does.
     """
-    asyncio.run(_apply(state.running(), {"overlay": overlay, "text": text, "source": source}, on_step))
+    asked = {"overlay": overlay, "text": text, "source": source, "isolated": isolated}
+    asyncio.run(_apply(state.running(), asked, on_step))
 
 
 def down(state: StateFolder) -> list[str]:
@@ -106,7 +115,7 @@ async def _ask(record: Record, method: str, path: str) -> Any:
         ) from error
 
 
-async def _apply(record: Record, body: dict[str, str], on_step: Callable[[str], None]) -> None:
+async def _apply(record: Record, body: dict[str, Any], on_step: Callable[[str], None]) -> None:
     step: dict[str, Any] = {}
     try:
         async with _session(record, None) as session, session.post("/apply", json=body) as answer:

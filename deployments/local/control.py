@@ -1,7 +1,8 @@
 """The runtime's door: HTTP over a Unix socket that only its owner can open.
 
 GET  /status   what runs, as JSON
-POST /apply    {"overlay", "text", "source"}; answers with a line of JSON for each step, the last one the outcome
+POST /apply    {"overlay", "text", "source", "isolated"}, where null means as it is now; answers with a line of JSON for
+               each step, the last one the outcome
 POST /down     the runtime ends once it has answered
 """
 
@@ -9,10 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -21,8 +22,12 @@ from deployments.local.plan import Plan
 from deployments.local.runtime import Runtime, Say
 
 
+class PlanOf(Protocol):
+    def __call__(self, text: str, source: str, *, isolated: bool) -> Plan: ...
+
+
 class Door:
-    def __init__(self, runtime: Runtime, plan_of: Callable[[str, str], Plan], stop: asyncio.Event, say: Say) -> None:
+    def __init__(self, runtime: Runtime, plan_of: PlanOf, stop: asyncio.Event, say: Say) -> None:
         self._runtime = runtime
         self._plan_of = plan_of
         self._stop = stop
@@ -65,7 +70,8 @@ class Door:
 
         async def change() -> None:
             # The models are hashed in a thread, so that the programs go on being watched.
-            plan = await asyncio.to_thread(self._plan_of, asked["text"], asked["source"])
+            isolated = self._runtime.isolated if asked["isolated"] is None else asked["isolated"]
+            plan = await asyncio.to_thread(self._plan_of, asked["text"], asked["source"], isolated=isolated)
             await self._runtime.apply(plan, asked["overlay"], say)
 
         self._change = asyncio.create_task(_reported(change(), steps))

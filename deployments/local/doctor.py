@@ -37,6 +37,7 @@ def examine(
         _python(),
         _envoy(),
         _kubectl(),
+        _graph_server(),
         _seldon_core(),
         _runtime(state) if is_up else _port(port),
     ]
@@ -77,7 +78,14 @@ def _kubectl() -> Finding:
     return _program("kubectl", [program, "version", "--client"])
 
 
+def _graph_server() -> Finding:
+    needed = "import grpc, uvicorn, model_server.graph.worker"
+    versions = "print('uvicorn', uvicorn.__version__, 'grpcio', grpc.__version__)"
+    return _program("graph server", [sys.executable, "-c", f"{needed}; {versions}"])
+
+
 def _seldon_core() -> Finding:
+    """The stock wrapper, which `up --isolated` runs."""
     if importlib.util.find_spec("seldon_core") is None:
         return Finding(is_well=False, what="seldon-core is not installed", remedy="install it with `make setup`")
     return _program("seldon-core", [sys.executable, "-c", "import seldon_core.microservice as m; print(m.__version__)"])
@@ -113,5 +121,5 @@ def _models(rendered: Callable[[], tuple[str, str]], volumes: Path) -> Finding:
         desired = plan_of(*rendered(), volumes)
     except DeploymentsError as error:
         return Finding(is_well=False, what=error.message, remedy="mend the overlay, or train its models")
-    models = [str(component.model.path) for component in desired.components if component.model]
+    models = [str(model.path) for server in desired.servers for model in server.models.values()]
     return Finding(is_well=True, what=f"the overlay can run here; models: {', '.join(models) or 'none needed'}")

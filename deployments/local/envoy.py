@@ -11,19 +11,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from deployments.local.plan import Component, Destination, Plan, Ports, Route
+from deployments.local.plan import Destination, Plan, Route
+from deployments.local.programs import LOOPBACK, Ports, PredictorServer
 
 type Document = dict[str, Any]
-type ClusterOf = Callable[[Component], str]
+type ClusterOf = Callable[[PredictorServer], str]
 
 ROUTES: Final = "forkcast"
 LARGEST_BODY_BYTES: Final = 16 * 2**20
-"""A REST body beyond this is answered 413. gRPC has the wrapper's own limit, 4 MiB, and its RESOURCE_EXHAUSTED."""
+"""A REST body beyond this is answered 413. gRPC has the server's own limit, and its RESOURCE_EXHAUSTED."""
 
 LARGEST_NUMBER_OF_CONNECTIONS: Final = 4096
-"""Of clients, and as many to each component: beyond what one machine's clients open, below what it can hold."""
+"""Of clients, and as many to each predictor: beyond what one machine's clients open, below what it can hold."""
 
+READY_PATH: Final = "/ready"
 HEALTH_CHECK_SECONDS: Final = 0.5
+HEALTH_ANSWER_SECONDS: Final = 5.0
 CONNECT_SECONDS: Final = 1.0
 IDLE_SECONDS: Final = 60.0  # Seldon's operator writes the same into Istio's DestinationRule
 RETRY_ON: Final = "connect-failure,refused-stream,gateway-error"  # Seldon's operator writes the same for Istio
@@ -62,14 +65,13 @@ def bootstrap(gateway: Gateway) -> Document:
     }
 
 
-def clusters(components: Sequence[Component], ports: Mapping[str, Ports], version: str) -> Document:
-    """Two clusters for each component, REST and gRPC; `ports` by the component's key."""
+def clusters(servers: Sequence[PredictorServer], ports: Mapping[str, Ports], version: str) -> Document:
+    """Two clusters for each predictor's server, REST and gRPC; `ports` by the server's key."""
     resources = []
-    for component in components:
-        own = ports[component.key]
-        resources.append(_cluster(rest_cluster(component), own.http, {"http_protocol_options": {}}))
-        if component.serves_grpc:
-            resources.append(_cluster(grpc_cluster(component), own.grpc, {"http2_protocol_options": {}}))
+    for server in servers:
+        own = ports[server.key]
+        resources.append(_cluster(rest_cluster(server), own.http, own.http, {"http_protocol_options": {}}))
+        resources.append(_cluster(grpc_cluster(server), own.grpc, own.http, {"http2_protocol_options": {}}))
     return {"version_info": version, "resources": resources}
 
 
@@ -89,22 +91,17 @@ def routes(plan: Plan, version: str) -> Document:
     }
 
 
-def rest_cluster(component: Component) -> str:
-    return f"{component.key}-rest"
+def rest_cluster(server: PredictorServer) -> str:
+    return f"{server.key}-rest"
 
 
-def grpc_cluster(component: Component) -> str:
-    return f"{component.key}-grpc"
+def grpc_cluster(server: PredictorServer) -> str:
+    return f"{server.key}-grpc"
 
 
-def clusters_of(components: Iterable[Component]) -> list[str]:
-    """Every cluster of these components."""
-    found = []
-    for component in components:
-        found.append(rest_cluster(component))
-        if component.serves_grpc:
-            found.append(grpc_cluster(component))
-    return found
+def clusters_of(servers: Iterable[PredictorServer]) -> list[str]:
+    """Every cluster of these predictors."""
+    return [cluster_of(server) for server in servers for cluster_of in (rest_cluster, grpc_cluster)]
 
 
 def rest_prefix(route: Route) -> str:
@@ -151,8 +148,9 @@ def _address(host: str, port: int) -> Document:
     return {"socket_address": {"address": host, "port_value": port}}
 
 
-def _cluster(name: str, port: int, protocol: Document) -> Document:
-    endpoint = {"endpoint": {"address": _address("127.0.0.1", port)}}
+def _cluster(name: str, port: int, health_port: int, protocol: Document) -> Document:
+    health = {"port_value": health_port}
+    endpoint = {"endpoint": {"address": _address(LOOPBACK, port), "health_check_config": health}}
     return {
         "@type": _CLUSTER,
         "name": name,
@@ -166,16 +164,16 @@ def _cluster(name: str, port: int, protocol: Document) -> Document:
                 "explicit_http_config": protocol,
             }
         },
-        # As Seldon's own probes do, the check only connects: a request would queue behind those of the users, and an
-        # answer that comes late under load would take a model out that is well.
+        # The graph server answers while its components compute, over REST for both of its ports. It has time to, for
+        # an answer that comes late under load must not take a model out that is well; a refused connection is news.
         "health_checks": [
             {
-                "timeout": _duration(CONNECT_SECONDS),
+                "timeout": _duration(HEALTH_ANSWER_SECONDS),
                 "interval": _duration(HEALTH_CHECK_SECONDS),
                 "no_traffic_interval": _duration(HEALTH_CHECK_SECONDS),
                 "unhealthy_threshold": 2,
                 "healthy_threshold": 1,
-                "tcp_health_check": {},
+                "http_health_check": {"path": READY_PATH},
             }
         ],
         # One host: where it is known to be dead, an answer at once is better than a try.
@@ -208,7 +206,7 @@ def _grpc_route(route: Route) -> Document:
 
 def _action(route: Route, cluster_of: ClusterOf, timeout_seconds: float | None) -> Document:
     weights = [
-        {"name": cluster_of(destination.component), "weight": destination.percent}
+        {"name": cluster_of(destination.server), "weight": destination.percent}
         for destination in route.destinations
         if destination.percent > 0
     ]
@@ -224,7 +222,7 @@ def _action(route: Route, cluster_of: ClusterOf, timeout_seconds: float | None) 
 
 def _mirror(shadow: Destination, cluster_of: ClusterOf) -> Document:
     share = {"numerator": shadow.percent, "denominator": "HUNDRED"}
-    return {"cluster": cluster_of(shadow.component), "runtime_fraction": {"default_value": share}}
+    return {"cluster": cluster_of(shadow.server), "runtime_fraction": {"default_value": share}}
 
 
 def _nothing_here(plan: Plan) -> Document:

@@ -21,8 +21,8 @@ class NothingRunning(CallersFault):
     """No runtime is up in the state folder."""
 
 
-class UnknownComponent(CallersFault):
-    """No component of that name."""
+class UnknownProgram(CallersFault):
+    """No program of that name."""
 
 
 class PortTaken(OursToMend):

@@ -9,7 +9,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
-from deployments.local.errors import UnknownComponent
+from deployments.local.errors import UnknownProgram
 
 LARGEST_FILE_BYTES: Final = 20 * 2**20
 """At this size a file is set aside as `<name>.log.1`; so a log takes twice as much at most."""
@@ -70,17 +70,23 @@ def _open(path: Path) -> TextIOWrapper:
     return path.open("a", encoding="utf-8", errors="replace")
 
 
-def files_of(folder: Path, component: str | None) -> dict[str, Path]:
-    """The logs by name: all of a runtime's programs, or of the one that is meant by a predictor's name.
+def files_of(folder: Path, asked: str | None) -> dict[str, Path]:
+    """The logs by name: all of a runtime's programs, or of those that a name means.
 
-    Errors: UnknownComponent, with the names that there are.
+    A predictor's name means all of its programs, `predictor.node` or a node's name that component's own wrapper.
+    Errors: UnknownProgram, with the names that there are.
     """
     files = {file.stem: file for file in sorted(folder.glob("*.log"))}
-    if component is None:
+    if asked is None:
         if not files:
-            raise UnknownComponent(f"there are no logs in {folder}; nothing has run here yet")
+            raise UnknownProgram(f"there are no logs in {folder}; nothing has run here yet")
         return files
-    meant = {name: file for name, file in files.items() if name == component or name.endswith(f"-{component}")}
+    meant = {name: file for name, file in files.items() if _means(asked, name)}
     if not meant:
-        raise UnknownComponent(f"no log of {component} in {folder}; there are: {', '.join(files) or 'none'}")
+        raise UnknownProgram(f"no log of {asked} in {folder}; there are: {', '.join(files) or 'none'}")
     return meant
+
+
+def _means(asked: str, program: str) -> bool:
+    server, _, node = program.partition(".")
+    return node == asked or any(name == asked or name.endswith(f"-{asked}") for name in (server, program))

@@ -1,6 +1,7 @@
 """`modelUri` -> a folder of this machine, and a digest of what is in it. Reads files, changes none.
 
-`pvc://models/champion` is ./models/champion: the claim's name is a folder among the volumes.
+`pvc://models/champion` is ./models/champion: the claim's name is a folder among the volumes. What lies elsewhere, such
+as s3://bucket/model, is the graph server's to fetch.
 """
 
 from __future__ import annotations
@@ -10,15 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from deployments.local.errors import ModelMissing, UnsupportedOverlay
-from deployments.local.plan import ModelFolder
+from deployments.local.errors import ModelMissing
+from deployments.local.programs import ModelFolder
 
 
-def folder_of(uri: str, volumes: Path) -> Path:
-    """The absolute folder that a `modelUri` names; it may not exist.
-
-    Errors: UnsupportedOverlay for a scheme that only a cluster's storage initializer fetches.
-    """
+def folder_of(uri: str, volumes: Path) -> Path | None:
+    """The absolute folder that a `modelUri` names, which may not exist; None where it names none of this machine."""
     parts = urlsplit(uri)
     if parts.scheme == "pvc":
         return (volumes / parts.netloc / unquote(parts.path).lstrip("/")).resolve()
@@ -26,15 +24,12 @@ def folder_of(uri: str, volumes: Path) -> Path:
         return Path(unquote(parts.path)).resolve()
     if not parts.scheme:
         return Path(uri).resolve()
-    raise UnsupportedOverlay(
-        f"modelUri {uri}: {parts.scheme}:// is fetched on a cluster only; pvc://CLAIM/FOLDER, file:///FOLDER or a "
-        "plain path is accepted here"
-    )
+    return None
 
 
 def model_folders(uris: Iterable[str], volumes: Path) -> dict[str, ModelFolder]:
-    """The folder of each `modelUri`. Errors: ModelMissing naming every one that does not exist; UnsupportedOverlay."""
-    folders = {uri: folder_of(uri, volumes) for uri in uris}
+    """The folder of each `modelUri` that names one. Errors: ModelMissing naming every one that does not exist."""
+    folders = {uri: folder for uri in uris if (folder := folder_of(uri, volumes)) is not None}
     missing = [
         f"{_shown(folder)} does not exist (modelUri {uri})" for uri, folder in folders.items() if not folder.is_dir()
     ]

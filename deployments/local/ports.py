@@ -20,7 +20,7 @@ _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 def take_ports(count: int) -> tuple[int, ...]:
     """Ports of 127.0.0.1 that nobody holds; this runtime's until it gives them back, or ends.
 
-    They lie below the range from which the kernel serves outgoing connections: a component that is restarted must find
+    They lie below the range from which the kernel serves outgoing connections: a program that is restarted must find
     its port as it left it, and on a busy gateway one of those would soon be taken by a connection.
     """
     highest = int(_EPHEMERAL.read_text().split()[0]) if _EPHEMERAL.exists() else 32_768
@@ -39,9 +39,9 @@ def give_back(ports: Iterable[int]) -> None:
 
 
 def _take(port: int) -> bool:
-    """A component binds its ports seconds after they were chosen, and another runtime may choose meanwhile.
+    """A program binds its ports seconds after they were chosen, and another runtime may choose meanwhile.
 
-    So each is marked by a UDP socket of the same number, which no component needs, and which the kernel takes back
+    So each is marked by a UDP socket of the same number, which no program needs, and which the kernel takes back
     whatever happens.
     """
     mark = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

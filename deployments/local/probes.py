@@ -6,15 +6,17 @@ import asyncio
 
 import aiohttp
 
-from deployments.local.plan import Component, Ports
+from deployments.local.programs import LOOPBACK, Ports, StockWrapper
 
-ANSWER_SECONDS = 1.0
+CONNECT_SECONDS = 1.0
+ANSWER_SECONDS = 3.0
+"""Generous: a server that computes on all cores is late, and not dead."""
 
 
-async def connects(port: int, host: str = "127.0.0.1") -> bool:
+async def connects(port: int, host: str = LOOPBACK) -> bool:
     """Whether something listens there."""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(CONNECT_SECONDS):
             _, writer = await asyncio.open_connection(host, port)
             writer.close()
             await writer.wait_closed()
@@ -23,22 +25,38 @@ async def connects(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
-async def component_alive(component: Component, ports: Ports) -> bool:
-    """Whether it would take a request, REST and gRPC: what Seldon's default probe asks, of both of its ports."""
-    doors = [ports.http, ports.grpc] if component.serves_grpc else [ports.http]
-    return all(await asyncio.gather(*map(connects, doors)))
-
-
-async def component_ready(component: Component, ports: Ports) -> bool:
-    """Whether it answers: its REST worker boots only after the model has been loaded."""
-    if not await component_alive(component, ports):
-        return False
+async def answers(port: int, path: str) -> bool:
+    """Whether a GET is answered with 200."""
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(f"http://127.0.0.1:{ports.http}/health/ping") as answer,
+            session.get(f"http://{LOOPBACK}:{port}{path}") as answer,
         ):
             return answer.status == 200
     except (aiohttp.ClientError, OSError, TimeoutError):
         return False
+
+
+async def server_alive(ports: Ports) -> bool:
+    """Whether a graph server would take a request, REST and gRPC, whatever its components do."""
+    return all(await asyncio.gather(answers(ports.http, "/live"), connects(ports.grpc)))
+
+
+async def server_ready(ports: Ports) -> bool:
+    """Whether a graph server and every component that it calls would."""
+    return all(await asyncio.gather(answers(ports.http, "/ready"), connects(ports.grpc)))
+
+
+async def wrapper_alive(wrapper: StockWrapper, ports: Ports) -> bool:
+    """Whether it would take a request, REST and gRPC: what Seldon's default probe asks, of both of its ports.
+
+    It is not asked for an answer: that would queue behind the requests of the users.
+    """
+    doors = [ports.http, ports.grpc] if wrapper.serves_grpc else [ports.http]
+    return all(await asyncio.gather(*map(connects, doors)))
+
+
+async def wrapper_ready(wrapper: StockWrapper, ports: Ports) -> bool:
+    """Whether it answers: its REST worker boots only after the model has been loaded."""
+    return await wrapper_alive(wrapper, ports) and await answers(ports.http, "/health/ping")

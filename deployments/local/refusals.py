@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 from deployments.local.errors import UnsupportedOverlay
-from deployments.seldon import Predictor, SeldonDeployment
+from deployments.seldon import Container, Predictor, SeldonDeployment, Unit
 
 REST_TIMEOUT: Final = "seldon.io/rest-timeout"
 GRPC_TIMEOUT: Final = "seldon.io/grpc-timeout"
 RETRIES: Final = "seldon.io/istio-retries"
+LOCAL_SCHEMES: Final = ("", "file", "pvc")
+"""Of a `modelUri` that is a folder of this machine."""
+
+TYPES: Final = ("MODEL", "TRANSFORMER", "OUTPUT_TRANSFORMER", "ROUTER", "COMBINER", "UNKNOWN_TYPE")
+RANDOM_ABTEST: Final = "RANDOM_ABTEST"
+XGBOOST_SERVER: Final = "XGBOOST_SERVER"
+XGBOOST_SERVER_CLASS: Final = "model_server.xgboost_server.XGBoostServer"
+OF_THE_JAVA_ENGINE: Final = ("SIMPLE_MODEL", "SIMPLE_ROUTER", "AVERAGE_COMBINER")
 
 
-def require_supported(deployments: Sequence[SeldonDeployment]) -> None:
-    """Errors: UnsupportedOverlay with everything that one stock wrapper per predictor cannot do."""
-    found = [refusal for deployment in deployments for refusal in _of_deployment(deployment)]
+def require_supported(deployments: Sequence[SeldonDeployment], *, isolated: bool = False) -> None:
+    """Errors: UnsupportedOverlay with everything that the graph server, or isolated the stock wrapper, cannot do."""
+    found = [refusal for deployment in deployments for refusal in _of_deployment(deployment, isolated=isolated)]
     found += [f"{name}: two predictors would have this name; rename one" for name in _repeated_names(deployments)]
     if not deployments:
         found.append("no SeldonDeployment is in it; one is needed")
@@ -23,72 +32,96 @@ def require_supported(deployments: Sequence[SeldonDeployment]) -> None:
         raise UnsupportedOverlay("this machine cannot run the overlay:\n  " + "\n  ".join(found))
 
 
-def component_name(deployment: SeldonDeployment, predictor: Predictor) -> str:
+def server_name(deployment: SeldonDeployment, predictor: Predictor) -> str:
     """A predictor's name among all that run here: that of its Service on a cluster."""
     return f"{deployment.name}-{predictor.name}"
 
 
-def model_name(predictor: Predictor) -> str | None:
-    """The Python class that a predictor serves, by the variable in which Seldon's own images expect it."""
-    container = predictor.container(predictor.graph.name)
+def model_name(predictor: Predictor, unit: Unit) -> str | None:
+    """The Python class of a graph node, by the variable in which Seldon's own images expect it; None if it has none."""
+    if unit.implementation in {RANDOM_ABTEST, *OF_THE_JAVA_ENGINE}:
+        return None
+    container = predictor.container(unit.name)
     values = {} if container is None else {variable.name: variable.value for variable in container.env}
-    return values.get("MODEL_NAME") or None
+    return values.get("MODEL_NAME") or (XGBOOST_SERVER_CLASS if unit.implementation == XGBOOST_SERVER else None)
 
 
 def _repeated_names(deployments: Sequence[SeldonDeployment]) -> list[str]:
-    names = [component_name(deployment, each) for deployment in deployments for each in deployment.spec.predictors]
+    return _repeated(
+        [server_name(deployment, each) for deployment in deployments for each in deployment.spec.predictors]
+    )
+
+
+def _repeated(names: Sequence[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
 
 
-def _of_deployment(deployment: SeldonDeployment) -> list[str]:
-    found = []
+def _of_deployment(deployment: SeldonDeployment, *, isolated: bool) -> Iterator[str]:
     if (deployment.spec.protocol or "seldon") != "seldon":
-        found.append(
-            f"{deployment.name}: protocol {deployment.spec.protocol}; `seldon` is what the stock wrapper speaks"
-        )
+        yield f"{deployment.name}: protocol {deployment.spec.protocol}; `seldon` is what the graph server speaks"
     if deployment.spec.server_type == "kafka":
-        found.append(f"{deployment.name}: serverType kafka; only `rpc` runs here")
+        yield f"{deployment.name}: serverType kafka; only `rpc` runs here"
     for annotation in (REST_TIMEOUT, GRPC_TIMEOUT, RETRIES):
         value = deployment.annotations.get(annotation)
         if value is not None and not value.isdecimal():
-            found.append(f'{deployment.name}: annotation {annotation} is "{value}"; a whole number is accepted')
+            yield f'{deployment.name}: annotation {annotation} is "{value}"; a whole number is accepted'
     for predictor in deployment.spec.predictors:
-        found += [f"{deployment.name}/{predictor.name}: {what}" for what in _of_predictor(predictor)]
-    return found
+        for what in _of_predictor(predictor, isolated=isolated):
+            yield f"{deployment.name}/{predictor.name}: {what}"
 
 
-def _of_predictor(predictor: Predictor) -> list[str]:
-    graph = predictor.graph
-    found = []
-    if graph.children:
-        nodes = ", ".join(unit.name for unit in graph.walk())
-        found.append(f"a graph of several nodes ({nodes}); one MODEL node per predictor runs here")
-    if (graph.type or "MODEL") != "MODEL":
-        found.append(f"node {graph.name} is a {graph.type}; a MODEL runs here")
-    if graph.implementation not in {None, "UNKNOWN_IMPLEMENTATION"}:
-        found.append(
-            f"node {graph.name} is a prepackaged {graph.implementation}; "
-            "a container with a MODEL_NAME (its Python class) runs here"
-        )
-    elif model_name(predictor) is None:
-        found.append(
-            f"container {graph.name} has no env MODEL_NAME with a value; name the Python class to serve, such as "
-            "model_server.install_model.InstallModel"
-        )
-    container = predictor.container(graph.name)
-    if container is not None:
-        found += [
-            f"container {graph.name}: the value of env {variable.name} comes from elsewhere (valueFrom); write it out"
-            for variable in container.env
-            if (variable.model_extra or {}).get("valueFrom") is not None
-        ]
-        found += [
-            f"container {graph.name} has its own {field}; the stock wrapper is what runs here"
-            for field in ("command", "args")
-            if (container.model_extra or {}).get(field)
-        ]
+def _of_predictor(predictor: Predictor, *, isolated: bool) -> Iterator[str]:
+    for name in _repeated([unit.name for unit in predictor.graph.walk()]):
+        yield f"several nodes are called {name}; a name is a node's own"
+    for unit in predictor.graph.walk():
+        yield from _of_node(unit, predictor)
+        if isolated and unit.model_uri and urlsplit(unit.model_uri).scheme not in LOCAL_SCHEMES:
+            yield (
+                f"node {unit.name}: modelUri {unit.model_uri} is fetched by the graph server alone; isolated, a stock "
+                "wrapper takes pvc://CLAIM/FOLDER, file:///FOLDER or a plain path"
+            )
+    for variable in predictor.svc_orch_spec.env:
+        if (variable.model_extra or {}).get("valueFrom") is not None:
+            yield f"svcOrchSpec: the value of env {variable.name} comes from elsewhere (valueFrom); write it out"
     if not 0 <= (predictor.traffic or 0) <= 100:
-        found.append(f"traffic {predictor.traffic}; 0 to 100 percent is accepted")
+        yield f"traffic {predictor.traffic}; 0 to 100 percent is accepted"
     if predictor.explainer is not None and predictor.explainer.type:
-        found.append("an explainer; only a cluster runs one")
-    return found
+        yield "an explainer; only a cluster runs one"
+
+
+def _of_node(unit: Unit, predictor: Predictor) -> Iterator[str]:
+    if unit.type is not None and unit.type not in TYPES:
+        yield f"node {unit.name} has the type {unit.type}; accepted are {', '.join(TYPES)}"
+    if unit.implementation == RANDOM_ABTEST and len(unit.children) != 2:
+        yield f"node {unit.name} is a RANDOM_ABTEST with {len(unit.children)} children; it chooses between 2"
+    elif unit.implementation in OF_THE_JAVA_ENGINE:
+        yield (
+            f"node {unit.name} is a {unit.implementation}, which was the Java engine's and which Seldon's executor "
+            "passes by; leave it out, or serve it from a container with a MODEL_NAME"
+        )
+    elif unit.implementation != RANDOM_ABTEST and model_name(predictor, unit) is None:
+        if unit.implementation in {None, "UNKNOWN_IMPLEMENTATION"}:
+            yield (
+                f"container {unit.name} has no env MODEL_NAME with a value; name the Python class to serve, such as "
+                "model_server.install_model.InstallModel"
+            )
+        else:
+            yield (
+                f"node {unit.name} is a prepackaged {unit.implementation}; {XGBOOST_SERVER}, or a container with a "
+                "MODEL_NAME (its Python class), runs here"
+            )
+    container = predictor.container(unit.name)
+    if container is not None:
+        yield from _of_container(container)
+
+
+def _of_container(container: Container) -> Iterator[str]:
+    for variable in container.env:
+        if (variable.model_extra or {}).get("valueFrom") is not None:
+            yield (
+                f"container {container.name}: the value of env {variable.name} comes from elsewhere (valueFrom); "
+                "write it out"
+            )
+    for field in ("command", "args"):
+        if (container.model_extra or {}).get(field):
+            yield f"container {container.name} has its own {field}; a Python class by its MODEL_NAME is what runs here"

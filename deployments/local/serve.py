@@ -21,11 +21,11 @@ from deployments.local.state import StateFolder
 from deployments.seldon import load_documents
 
 
-def plan_of(text: str, source: str, volumes: Path) -> Plan:
+def plan_of(text: str, source: str, volumes: Path, *, isolated: bool = False) -> Plan:
     """Rendered YAML -> what should run. Errors: InvalidDeployment, UnsupportedOverlay, ModelMissing."""
     deployments = load_documents(text, source)
-    require_supported(deployments)  # before its models are looked for
-    return plan(deployments, model_folders(model_uris(deployments), volumes))
+    require_supported(deployments, isolated=isolated)  # before its models are looked for
+    return plan(deployments, model_folders(model_uris(deployments), volumes), volumes=volumes, isolated=isolated)
 
 
 def serve(
@@ -33,6 +33,7 @@ def serve(
     source: str,
     overlay: str,
     *,
+    isolated: bool,
     settings: Settings,
     state: StateFolder,
     on_line: OnLine,
@@ -42,17 +43,21 @@ def serve(
     """Run an overlay until a signal or `forkcast down` ends it; must be called in the main thread.
 
     `on_line` gets every line of every program, `say` what the runtime does, `on_ready` the status once all is up.
-    Errors: those of `plan_of`, AlreadyRunning and PortTaken before anything starts; NotReady where a component does
+    Errors: those of `plan_of`, AlreadyRunning and PortTaken before anything starts; NotReady where a program does
     not come up.
     """
-    desired = plan_of(text, source, settings.volumes)
+
+    def planned(text: str, source: str, *, isolated: bool) -> Plan:
+        return plan_of(text, source, settings.volumes, isolated=isolated)
+
+    desired = planned(text, source, isolated=isolated)
     with state.held(settings.gateway) as record:
         if ended := end_processes_of(state.path):
             say(f"ended what an earlier runtime had left: {', '.join(ended)}")
         require_free(settings.host, settings.port)
         runtime = Runtime(settings, state, record, on_line, say)
         stop = asyncio.Event()
-        door = Door(runtime, lambda text, source: plan_of(text, source, settings.volumes), stop, say)
+        door = Door(runtime, planned, stop, say)
         asyncio.run(
             _until_stopped(
                 runtime,

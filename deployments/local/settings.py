@@ -16,9 +16,9 @@ class Settings:
     volumes: Path = Path()
     """The folder whose sub-folders stand for persistent volume claims: pvc://models/x is <volumes>/models/x."""
     start_timeout_seconds: float = 120.0
-    """How long a component may take to load its model and answer."""
+    """How long a program may take to load its models and answer."""
     drain_seconds: float = 30.0
-    """How long the requests of a component that leaves may take; gunicorn's own graceful timeout."""
+    """How long the requests of a predictor that leaves may take; gunicorn's own graceful timeout."""
     stop_grace_seconds: float = 10.0
     """Between SIGTERM and SIGKILL; shorter than a pod's 20 s, for a person is waiting at the prompt."""
 

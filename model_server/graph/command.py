@@ -19,6 +19,7 @@ from model_server.graph.arguments import parser
 from model_server.graph.errors import InvalidPredictor
 from model_server.graph.predictor import Predictor, from_engine_predictor, from_yaml
 from model_server.graph.settings import Limits, Settings
+from model_server.graph.user_objects import make_all
 
 GRPC_MAX_MESSAGE_SIZE: Final = "seldon.io/grpc-max-message-size"
 REST_TIMEOUT: Final = "seldon.io/rest-timeout"
@@ -29,13 +30,16 @@ WRAPPER_MAX_GRPC_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """The exit code: 0 ended as told, 1 cannot serve, 2 wrong arguments or description."""
     environ = os.environ if environ is None else environ
+    # One thread for a library's arithmetic: a team of them costs small batches more than it gains, workers would have a
+    # team each, and one that the parent has started is missed by its forks for ever.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         arguments = parser(environ).parse_args(argv)
         logs.set_up(_log_level(arguments, environ))
         settings = settings_of(arguments, environ)
         from model_server.graph.supervisor import Supervisor  # noqa: PLC0415 -- --help need not wait for it
 
-        return Supervisor(settings, lambda: _user_objects(settings)).run()
+        return Supervisor(settings, lambda: make_all(settings)).run()
     except ModelServerError as error:
         sys.stderr.write(f"graph server: {error.message}\n")
         return error.exit_code
@@ -43,7 +47,10 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 
 def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     """Errors: InvalidPredictor."""
-    predictor = None if arguments.interface_name else _predictor(arguments, environ)
+    class_name = arguments.interface_name
+    if class_name is None and arguments.file is None and "ENGINE_PREDICTOR" not in environ:
+        class_name = environ.get("MODEL_NAME")
+    predictor = None if class_name else _predictor(arguments, environ)
     annotations = {**(predictor.annotations if predictor else {}), **read_annotations(arguments.annotations)}
     max_message = _whole_number(annotations, GRPC_MAX_MESSAGE_SIZE)
     defaults = Limits()
@@ -71,7 +78,7 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Se
     }
     if predictor is None:
         return Settings(
-            class_name=arguments.interface_name,
+            class_name=class_name,
             parameters=_parameters(arguments.parameters),
             deployment=environ.get("SELDON_DEPLOYMENT_ID", ""),
             grpc_port=(arguments.grpc_port or 5000) if arguments.grpc_workers > 0 else None,
@@ -104,16 +111,10 @@ def _predictor(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Pre
     encoded = environ.get("ENGINE_PREDICTOR")
     if not encoded:
         raise InvalidPredictor(
-            "nothing to serve: name a Python class, or give a graph with --file or the variable ENGINE_PREDICTOR; "
-            "--help shows examples"
+            "nothing to serve: name a Python class (or set MODEL_NAME), or give a graph with --file or the variable "
+            "ENGINE_PREDICTOR; --help shows examples"
         )
     return from_engine_predictor(encoded)
-
-
-def _user_objects(settings: Settings) -> Mapping[str, Any]:
-    from model_server.graph import user_objects  # noqa: PLC0415 -- after the metrics' folder is known
-
-    return user_objects.make_all(settings)
 
 
 def _parameters(text: str) -> tuple[Mapping[str, str], ...]:

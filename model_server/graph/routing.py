@@ -54,7 +54,10 @@ def _first_number(answer: Message) -> float | None:
         tree = tensor.get("values") if isinstance(tensor, Mapping) else data.get("ndarray")
     while isinstance(tree, list) and tree:
         tree = tree[0]
-    return float(tree) if isinstance(tree, int | float) and not isinstance(tree, bool) else None
+    try:
+        return float(tree) if isinstance(tree, int | float) and not isinstance(tree, bool) else None
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
 
 
 def with_routing(answer: Message, routing: Mapping[str, int]) -> Message:
@@ -93,6 +96,6 @@ def _items(tree: Any) -> list[tuple[Any, Any]]:
 
 
 def _is_whole(branch: Any) -> bool:
-    return (
-        isinstance(branch, int | float) and not isinstance(branch, bool) and math.isfinite(branch) and branch % 1 == 0
-    )
+    if isinstance(branch, float):
+        return math.isfinite(branch) and branch % 1 == 0
+    return isinstance(branch, int) and not isinstance(branch, bool)

@@ -10,18 +10,19 @@ import logging
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from model_server.errors import ModelServerError
+from model_server.graph.listening import opened
 from model_server.graph.settings import Settings
+from model_server.graph.user_objects import UserObjects
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +43,10 @@ class WorkerCannotStart(ModelServerError):
 class Supervisor:
     """`make_objects` makes the users' objects, by the name of their node."""
 
-    def __init__(self, settings: Settings, make_objects: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, settings: Settings, make_objects: Callable[[], UserObjects]) -> None:
         self._settings = settings
         self._make_objects = make_objects
+        self._pid = os.getpid()
         self._workers: dict[int, float] = {}
         """Process id -> when it started."""
         self._services: set[int] = set()
@@ -55,9 +57,12 @@ class Supervisor:
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; the exit code. Errors: ModelServerError where it cannot start."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        with _metrics_folder(), self._sockets() as (http, metrics, _reserved):
+        with _metrics_folder(), opened(self._settings) as doors:
+            # Imported before the fork: workers share its pages, and one that takes another's place is there at once.
+            from model_server.graph import worker  # noqa: F401, PLC0415 -- only now is the metrics' folder known
+
             self._user_objects = self._make_objects()
-            self._http, self._metrics = http, metrics
+            self._doors = doors
             self._alive_pipe = os.pipe()  # workers see its end when this process ends, however it ends
             self._ready_pipe = os.pipe()
             os.set_blocking(self._ready_pipe[0], False)
@@ -80,6 +85,8 @@ class Supervisor:
             self._reap()
             if self._user_objects and not self._became_ready:
                 self._became_ready = self._is_ready()
+                if self._became_ready:
+                    logger.info("serving %s", _what(self._settings))
             while self._restart_at and self._restart_at[0] <= time.monotonic():
                 self._restart_at.pop(0)
                 self._start_worker()
@@ -132,16 +139,19 @@ class Supervisor:
 
         os.close(self._alive_pipe[1])
         ready = self._ready_pipe[1]
-        return worker.run(
+        code = worker.run(
             worker.Inheritance(
                 settings=self._settings,
                 user_objects=self._user_objects,
-                http=self._http,
-                metrics=self._metrics,
+                http=self._doors.http,
+                metrics=self._doors.metrics,
                 parent_is_gone=self._alive_pipe[0],
                 on_ready=partial(_tell, ready),
             )
         )
+        if os.getppid() != self._pid:  # it was killed, and could not clean up
+            shutil.rmtree(os.environ[METRICS_FOLDER_VARIABLE], ignore_errors=True)
+        return code
 
     def _fork(self, main: Callable[[], int]) -> int:
         sys.stdout.flush()
@@ -198,42 +208,6 @@ class Supervisor:
             self._workers.clear()
             self._services.clear()
 
-    @contextmanager
-    def _sockets(self) -> Iterator[tuple[socket.socket, socket.socket | None, list[socket.socket]]]:
-        """Bound, not yet listening: nobody can connect before a worker has loaded its components."""
-        settings = self._settings
-        opened = [_bound(settings.host, settings.http_port, "HTTP")]
-        try:
-            if settings.metrics_port is not None:
-                opened.append(_bound(settings.host, settings.metrics_port, "metrics"))
-            reserved = []
-            if settings.grpc_port is not None:
-                # Workers bind it too (SO_REUSEPORT); this one keeps it ours while there is no worker.
-                reserved.append(_bound(settings.host, settings.grpc_port, "gRPC", is_shared=True))
-            yield opened[0], opened[1] if settings.metrics_port is not None else None, reserved
-        finally:
-            for each in opened:
-                each.close()
-
-
-class PortTaken(ModelServerError):
-    """Another program listens there."""
-
-
-def _bound(host: str, port: int, what: str, *, is_shared: bool = False) -> socket.socket:
-    """Errors: PortTaken."""
-    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if is_shared:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        made.bind((host, port))
-    except OSError as error:
-        made.close()
-        raise PortTaken(f"the {what} port {port} of {host} cannot be had: {error.strerror}; choose another") from error
-    made.setblocking(False)
-    return made
-
 
 @contextmanager
 def _metrics_folder() -> Iterator[None]:
@@ -243,6 +217,12 @@ def _metrics_folder() -> Iterator[None]:
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _what(settings: Settings) -> str:
+    served = f"predictor {settings.predictor.name}" if settings.predictor else settings.class_name
+    ports = f"REST {settings.host}:{settings.http_port}, gRPC {settings.grpc_port or 'off'}"
+    return f"{served}: {ports}, metrics {settings.metrics_port or settings.http_port}{settings.metrics_path}"
 
 
 def _tell(pipe: int) -> None:

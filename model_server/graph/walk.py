@@ -46,9 +46,9 @@ class Walk:
         tell: Tell = lambda *_: None,
         on_unrouted_feedback: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`chance` gives numbers in [0, 1). `injects_routing` is Seldon's SELDON_ENABLE_ROUTING_INJECTION: every node on
-        the way is told in `meta.routing`, to components too. Without it the choices alone are, at the end: feedback needs
-        them. `on_unrouted_feedback` is told the router for which feedback did not say which branch answered.
+        """`chance` gives numbers in [0, 1). `injects_routing` is Seldon's SELDON_ENABLE_ROUTING_INJECTION: every node
+        on the way is told in `meta.routing`, to components too. Without it the choices alone are, at the end: feedback
+        needs them. `on_unrouted_feedback` is told the router for which feedback did not say which branch answered.
 
         Errors: InvalidPredictor.
         """
@@ -117,8 +117,9 @@ class Walk:
     async def send_feedback(self, message: Message, context: Context) -> Message:
         """Hand a reward to whoever answered: the children on the way that it names, then their parents.
 
-        Comes back with the answer of the root, or with the feedback itself where the root takes none. A router for which
-        the way is not told is rewarded, its children are not: nobody knows which of them it was. Errors: GraphError.
+        Comes back with the answer of the root, or with the feedback itself where the root takes none. A router for
+        which the way is not told is rewarded, its children are not: nobody knows which of them it was.
+        Errors: GraphError.
         """
         routing = of_feedback(message) if self._choosers else {}
         self._require_branches(self.graph, routing)
@@ -129,8 +130,8 @@ class Walk:
         branch = routing.get(node.name, ALL)
         if node.name in self._choosers and not NONE <= branch < len(node.children):
             raise NoSuchRouting(
-                f"response.meta.routing says branch {branch} for {node.name}, which has {len(node.children)}; send back "
-                "the response as it came"
+                f"response.meta.routing says branch {str(branch)[:20]} for {node.name}, which has "
+                f"{len(node.children)}; send back the response as it came"
             )
         for child in node.children:
             self._require_branches(child, routing)

@@ -9,9 +9,10 @@ import os
 import random
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import uvloop
 
@@ -27,7 +28,7 @@ from model_server.graph.doors.rest import RestDoor, Surface
 from model_server.graph.serving import Graph, Readiness
 from model_server.graph.settings import Settings
 from model_server.graph.telemetry import Telemetry
-from model_server.graph.wrapper import user_class
+from model_server.graph.user_objects import UserObjects
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ LOOK_SECONDS: Final = 0.5
 STUCK_GRACE_SECONDS: Final = 2.0
 """What the other requests of a worker get that is replaced because a component is stuck."""
 EXIT_STUCK: Final = 75  # EX_TEMPFAIL
+ROUNDS_TO_ACCEPT: Final = 3
+"""Turns of the loop in which what has connected already is taken."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,7 @@ class Inheritance:
     """What a worker gets from its parent."""
 
     settings: Settings
-    user_objects: Mapping[str, Any]
-    """By the name of the node."""
+    user_objects: UserObjects
     http: socket.socket
     metrics: socket.socket | None
     parent_is_gone: int
@@ -54,8 +56,7 @@ class Inheritance:
 
 def run(inheritance: Inheritance) -> int:
     """Serve until told to end (SIGTERM), until the parent is gone, or until a component is stuck; the exit code."""
-    for user_object in inheritance.user_objects.values():
-        user_class.load(user_object)
+    inheritance.user_objects.load()
     gc.collect()
     gc.freeze()  # models and libraries stay for good; no collection need look at them again
     return uvloop.run(_serve(inheritance))
@@ -123,12 +124,22 @@ async def _serve(inheritance: Inheritance) -> int:
         for door in doors:
             door.begin_drain()
         await asyncio.sleep(min(settings.lame_duck_seconds, grace))
+        if code != EXIT_STUCK:
+            await _refuse_from_now_on(inheritance.http)
         stopping = [door.stop(grace) for door in doors]
         if grpc_door is not None:
             stopping.append(grpc_door.stop(grace))
         await asyncio.gather(*stopping)
     logger.info("ended")
     return code
+
+
+async def _refuse_from_now_on(listening: socket.socket) -> None:
+    """All workers end: whoever connects must hear at once that nobody is there, not wait in the kernel for nobody."""
+    for _ in range(ROUNDS_TO_ACCEPT):
+        await asyncio.sleep(0)
+    with suppress(OSError):  # another worker was first
+        listening.shutdown(socket.SHUT_RDWR)
 
 
 async def _watch(components: list[InProcess], end: Callable[[int], None]) -> None:

@@ -5,10 +5,11 @@ means, and the ways in: a table with names, records, a CSV file. What comes out 
 it is valid. Pure, apart from `csv_files`, which reads and writes files (and alone needs pyarrow).
 """
 
+from model_server.impressions.cells import Cells
 from model_server.impressions.columns import MISSING_TIME, Categories, Impressions
 from model_server.impressions.contract import BY_NAME, COLUMNS, LABEL, MAX_ROWS, NAMES, Column, Kind
 from model_server.impressions.findings import Finding, InvalidImpressions
-from model_server.impressions.parse import from_records, from_table, to_rows
+from model_server.impressions.parse import from_cells, from_records, from_table, to_rows
 
 __all__ = [
     "BY_NAME",
@@ -18,11 +19,13 @@ __all__ = [
     "MISSING_TIME",
     "NAMES",
     "Categories",
+    "Cells",
     "Column",
     "Finding",
     "Impressions",
     "InvalidImpressions",
     "Kind",
+    "from_cells",
     "from_records",
     "from_table",
     "to_rows",

@@ -11,7 +11,7 @@ MAX_FINDINGS_SHOWN: Final = 20
 """Findings spelled out in a message; the rest is counted, so that 10,000 bad rows do not answer with a megabyte."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # bad rows can be many
 class Finding:
     """One thing that is wrong. `row` counts from 0 in a request; None where the whole request or column is meant."""
 

@@ -14,23 +14,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from model_server.impressions.cells import ABSENT, Cells, cells_of_records, cells_of_table
 from model_server.impressions.columns import MISSING_TIME, Categories, Impressions
 from model_server.impressions.contract import (
-    BY_NAME,
     COLUMNS,
     MAX_COUNT,
     MAX_IDENTIFIER,
-    MAX_ROWS,
     MAX_TEXT_LENGTH,
     NAMES,
     Column,
     Kind,
 )
-from model_server.impressions.findings import Finding, InvalidImpressions, cut, shown
-from model_server.impressions.names import name_findings, unknown_column
+from model_server.impressions.findings import Finding, InvalidImpressions, shown
 from model_server.impressions.times import ACCEPTED, format_times, parse_times
 
-_ABSENT: Final = object()
 _NUMBERS: Final = tuple(column for column in COLUMNS if column.kind in {Kind.IDENTIFIER, Kind.COUNT})
 _LARGEST: Final = np.array([[MAX_IDENTIFIER if column.kind is Kind.IDENTIFIER else MAX_COUNT] for column in _NUMBERS])
 _TIMES: Final = tuple(column for column in COLUMNS if column.kind is Kind.TIME)
@@ -43,18 +40,7 @@ def from_table(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> Impressio
 
     Shapes: rows [n][16], names [16]. Errors: InvalidImpressions with every finding.
     """
-    findings = [*_name_findings(names), *_size_findings(rows)]
-    if findings:
-        raise InvalidImpressions(findings)
-    for i, row in enumerate(rows):
-        if not isinstance(row, Sequence) or isinstance(row, str):
-            findings.append(Finding(f"a row is a list of {len(names)} cells, not {shown(row)}", row=i))
-        elif len(row) != len(names):
-            findings.append(Finding(f"{len(row)} cells for {len(names)} names", row=i))
-    if findings:
-        raise InvalidImpressions(findings)
-    cells = dict(zip(names, zip(*rows, strict=True), strict=True))
-    return _checked({name: list(cells[name]) for name in NAMES})
+    return from_cells(cells_of_table(rows, names))
 
 
 def from_records(records: Sequence[Mapping[str, Any]]) -> Impressions:
@@ -62,19 +48,21 @@ def from_records(records: Sequence[Mapping[str, Any]]) -> Impressions:
 
     Errors: InvalidImpressions with every finding.
     """
-    findings = _size_findings(records)
+    return from_cells(cells_of_records(records))
+
+
+def from_cells(cells: Cells) -> Impressions:
+    """The one place where cells of any origin become columns. Errors: InvalidImpressions with every finding."""
+    findings: list[Finding] = []
+    present = {column.name: _present(cells[column.name], column, findings) for column in COLUMNS}
+    columns: dict[str, Any] = {
+        **_whole_numbers(present, findings),
+        **_times(present, findings),
+        **{column.attribute: _categories(present[column.name], column, findings) for column in _CATEGORIES},
+    }
     if findings:
-        raise InvalidImpressions(findings)
-    for i, record in enumerate(records):
-        if not isinstance(record, Mapping):
-            findings.append(Finding(f"a record is an object with the keys {', '.join(NAMES)}, not {shown(record)}", i))
-        else:
-            findings.extend(
-                Finding(unknown_column(key, NAMES), i, cut(str(key))) for key in record if key not in BY_NAME
-            )
-    if findings:
-        raise InvalidImpressions(findings)
-    return _checked({name: [record.get(name, _ABSENT) for record in records] for name in NAMES})
+        raise InvalidImpressions(sorted(findings, key=_by_column_and_row))
+    return Impressions(**columns)
 
 
 def to_rows(impressions: Impressions) -> list[list[Any]]:
@@ -93,43 +81,13 @@ def to_rows(impressions: Impressions) -> list[list[Any]]:
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def _name_findings(names: Sequence[str]) -> list[Finding]:
-    if not names:
-        return [Finding(f"data.names is missing; it names the columns, in any order: {', '.join(NAMES)}")]
-    return name_findings(names, NAMES, place="names")
-
-
-def _size_findings(rows: Sequence[Any]) -> list[Finding]:
-    if not isinstance(rows, Sequence) or isinstance(rows, str):
-        return [Finding(f"a list of rows is expected, not {shown(rows)}")]
-    if len(rows) == 0:
-        return [Finding("no rows; a request holds 1 to 10,000")]
-    if len(rows) > MAX_ROWS:
-        return [Finding(f"{len(rows):,} rows; a request holds 1 to {MAX_ROWS:,}: send the rest in another")]
-    return []
-
-
-def _checked(cells: dict[str, list[Any]]) -> Impressions:
-    """The one place where cells of any origin become columns."""
-    findings: list[Finding] = []
-    present = {column.name: _present(cells[column.name], column, findings) for column in COLUMNS}
-    columns: dict[str, Any] = {
-        **_whole_numbers(present, findings),
-        **_times(present, findings),
-        **{column.attribute: _categories(present[column.name], column, findings) for column in _CATEGORIES},
-    }
-    if findings:
-        raise InvalidImpressions(sorted(findings, key=_by_column_and_row))
-    return Impressions(**columns)
-
-
 def _present(values: list[Any], column: Column, findings: list[Finding]) -> list[Any]:
     """The values, harmless ones where there are none: the other rows are still looked at, to tell all at once."""
-    if _ABSENT not in values:
+    if ABSENT not in values:
         return values
     hint = "the key is absent" + ("; send null if there is no value" if column.nullable else "")
-    findings.extend(Finding(hint, row, column.name) for row, value in enumerate(values) if value is _ABSENT)
-    return [_HARMLESS[column.kind] if value is _ABSENT else value for value in values]
+    findings.extend(Finding(hint, row, column.name) for row, value in enumerate(values) if value is ABSENT)
+    return [_HARMLESS[column.kind] if value is ABSENT else value for value in values]
 
 
 def _by_column_and_row(finding: Finding) -> tuple[int, int]:

@@ -22,10 +22,10 @@ BINARY_OF_OLD = b"\x00\x00\x00?\x04\x00\x00\x00\x00\x00\x00\x00" + bytes(300)
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_a_model_of_any_kind_answers_as_xgboost_does(name):
     booster = trained(name)
-    X = rows(70, seed=2)
-    expected = stock_answer(booster, X)
+    sent = rows(70, seed=2)
+    expected = stock_answer(booster, sent)
     for form in ("json", "ubj"):
-        answer = Booster.from_bytes(bytes(booster.save_raw(form))).predict(X)
+        answer = Booster.from_bytes(bytes(booster.save_raw(form))).predict(sent)
         assert (answer.shape, answer.dtype, answer.tobytes()) == (expected.shape, np.float32, expected.tobytes())
 
 
@@ -120,13 +120,13 @@ from model_server.booster import Booster
 
 warnings.simplefilter("ignore")
 parent = [Booster.from_file(Path(path)) for path in sys.argv[1:]]
-X = np.ones((3, 4), np.float32)
-expected = [booster.predict(X).tolist() for booster in parent]
+sent = np.ones((3, 4), np.float32)
+expected = [booster.predict(sent).tolist() for booster in parent]
 worker = os.fork()
 if not worker:
     signal.alarm(60)  # a worker that waits for a thread it does not have waits for ever
     own = [Booster.from_file(Path(path)) for path in sys.argv[1:]]
-    answers = [[booster.predict(X).tolist() for booster in boosters] for boosters in (parent, own)]
+    answers = [[booster.predict(sent).tolist() for booster in boosters] for boosters in (parent, own)]
     os._exit(0 if answers == [expected, expected] else 3)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]))
 """

@@ -13,7 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model_server import storage
-from model_server.storage import ModelMissing, ModelNotFetched, ModelTooLarge, ModelUriNotUnderstood, local_folder
+from model_server.storage import (
+    ModelMissing,
+    ModelNotFetched,
+    ModelTooLarge,
+    ModelUriNotUnderstood,
+    copies,
+    local_folder,
+)
 
 
 @pytest.fixture
@@ -246,9 +253,9 @@ def test_nothing_elsewhere_is_told(bucket, cache, uri):
 
 def test_more_bytes_than_a_model_has_are_not_fetched(bucket, cache, monkeypatch):
     bucket.pipe("/bucket/model.json", b"x" * 11)
-    monkeypatch.setattr(storage, "MAX_BYTES", 11)
+    monkeypatch.setattr(copies, "MAX_BYTES", 11)
     assert fetched("memory://bucket", cache)
-    monkeypatch.setattr(storage, "MAX_BYTES", 10)
+    monkeypatch.setattr(copies, "MAX_BYTES", 10)
     with pytest.raises(ModelTooLarge, match="more than 10 bytes; name the model's own folder"):
         fetched("memory://bucket", cache)
     assert list(cache.glob(".*")) == []
@@ -257,7 +264,7 @@ def test_more_bytes_than_a_model_has_are_not_fetched(bucket, cache, monkeypatch)
 def test_more_files_than_a_model_has_are_not_fetched(bucket, cache, monkeypatch):
     for i in range(3):
         bucket.pipe(f"/bucket/{i}", b"")
-    monkeypatch.setattr(storage, "MAX_FILES", 2)
+    monkeypatch.setattr(copies, "MAX_FILES", 2)
     with pytest.raises(ModelTooLarge, match="names 3 files; name the model's own folder, of 2 at most"):
         fetched("memory://bucket", cache)
 
@@ -297,19 +304,19 @@ def test_a_web_server_whose_pages_never_end_is_left_at_some_depth(cache, serve):
     found = read(fetched(serve(Mirrors) + "/models/", cache))
     assert set(found.values()) == {b"{}"}
     assert {name.rpartition("/")[2] for name in found} == {"model.json"}
-    assert max(name.count("/") for name in found) < storage.MAX_HTTP_DEPTH
+    assert max(name.count("/") for name in found) < copies.MAX_HTTP_DEPTH
 
 
 def test_a_web_server_does_not_send_more_than_a_model_has(folder, cache, serve, monkeypatch):
     web = serve(functools.partial(Quiet, directory=folder))
-    monkeypatch.setattr(storage, "MAX_BYTES", 1)
+    monkeypatch.setattr(copies, "MAX_BYTES", 1)
     with pytest.raises(ModelTooLarge):
         fetched(f"{web}/model.json", cache)
 
 
 @pytest.mark.parametrize("uri", ["http://me:hidden@127.0.0.1:1/model.json", "http://127.0.0.1:1/model.json?key=hidden"])
 def test_a_web_server_that_is_away_is_told_without_secrets(cache, uri):
-    with pytest.raises(ModelNotFetched, match=r"127\.0\.0\.1:1/model\.json\S* could not be fetched into") as told:
+    with pytest.raises(ModelNotFetched, match=r"127\.0\.0\.1:1/model\.json\S* could not be fetched: ") as told:
         fetched(uri, cache)
     assert "hidden" not in told.value.message
 
@@ -329,7 +336,7 @@ def test_a_web_server_that_fails_is_told_even_if_only_one_page_of_it_does(folder
             else:
                 super().do_GET()
 
-    with pytest.raises(ModelNotFetched, match=r"could not be fetched into .*503"):
+    with pytest.raises(ModelNotFetched, match=r"could not be fetched: .*503"):
         fetched(serve(functools.partial(Broken, directory=folder)) + "/", cache)
 
 
@@ -345,7 +352,9 @@ def test_a_web_server_that_fails_is_told_even_if_only_one_page_of_it_does(folder
     ],
 )
 def test_a_protocol_whose_package_is_not_installed_names_it(cache, uri, package):
-    with pytest.raises(ModelUriNotUnderstood, match=rf"not installed here: .*[Ii]nstall {package}.*; or copy the model"):
+    with pytest.raises(
+        ModelUriNotUnderstood, match=rf"not installed here: .*[Ii]nstall {package}.*; or copy the model"
+    ):
         fetched(uri, cache)
 
 
@@ -362,7 +371,9 @@ def test_a_remote_of_rclones_own_is_refused(cache):
 def test_a_cache_that_cannot_be_written_is_told(bucket, tmp_path):
     bucket.pipe("/bucket/model.json", b"{}")
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ModelNotFetched, match=r"could not be fetched into .*file/cache: "):
+    with pytest.raises(
+        ModelNotFetched, match=r"no copy of memory://bucket can be kept in .*file/cache: .*; set XDG_CACHE_HOME"
+    ):
         fetched("memory://bucket", tmp_path / "file" / "cache")
 
 
@@ -370,4 +381,19 @@ def test_the_cache_is_where_the_machines_caches_are(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert storage.default_cache() == Path("/somewhere/forkcast/models")
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert storage.default_cache() == Path.home() / ".cache/forkcast/models"
+    assert storage.default_cache().expanduser() == Path.home() / ".cache/forkcast/models"
+
+
+def test_a_machine_user_without_a_home_can_still_serve_folders_and_is_told_where_copies_could_go(
+    folder, bucket, monkeypatch
+):
+    bucket.pipe("/bucket/model.json", b"{}")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+
+    def without_home(_):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", without_home)
+    assert fetched(str(folder), storage.default_cache()) == folder
+    with pytest.raises(ModelNotFetched, match=r"home directory\.; set XDG_CACHE_HOME to a folder"):
+        fetched("memory://bucket", storage.default_cache())

@@ -72,20 +72,20 @@ def test_answers_are_those_of_xgboost_to_the_bit(boosters, tmp_path, name, file)
     served = XGBoostServer(str(saved(boosters[name], tmp_path / file)))
     reloaded = xgb.Booster(model_file=tmp_path / "model.json") if file == "model.json" else boosters[name]
     for n_rows in (1, 2, 65, 500):
-        X = rows(n_rows, seed=n_rows)
-        answer = served.predict(X, [], meta={})
-        assert_same_bits(answer, stock_answer(reloaded, X))
+        sent = rows(n_rows, seed=n_rows)
+        answer = served.predict(sent, [], meta={})
+        assert_same_bits(answer, stock_answer(reloaded, sent))
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_a_row_is_answered_alike_whatever_stands_beside_it(servers, name):
     answer = servers[name].predict
-    X = rows(260, seed=4)
-    alone = [answer(X[i : i + 1]).tobytes() for i in range(len(X))]
+    sent = rows(260, seed=4)
+    alone = [answer(sent[i : i + 1]).tobytes() for i in range(len(sent))]
     rng = np.random.default_rng(5)
     for n_rows in (2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 128, 129, 255, 257):
-        chosen = rng.choice(len(X), n_rows, replace=False)
-        together = answer(X[chosen])
+        chosen = rng.choice(len(sent), n_rows, replace=False)
+        together = answer(sent[chosen])
         assert [row.tobytes() for row in together] == [alone[i] for i in chosen], n_rows
     assert XGBoostServer.row_wise is True
 
@@ -103,10 +103,10 @@ CELLS = st.one_of(
 )
 
 
-def stock_matrix(X):
+def stock_matrix(sent):
     """What XGBoost itself makes of an array."""
     with np.errstate(over="ignore"):
-        held = xgb.DMatrix(X, nthread=1).get_data()
+        held = xgb.DMatrix(sent, nthread=1).get_data()
     matrix = np.full(held.shape, np.nan, np.float32)
     row_of = np.repeat(np.arange(held.shape[0]), np.diff(held.indptr))
     matrix[row_of, held.indices] = held.data
@@ -123,14 +123,14 @@ ROUNDED_ONCE = 2**60 + 2**36 + 1  # to float32; by way of float64 it would be ro
 @example([[2**64 - 1, 1, 2]])
 @given(st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=3))
 def test_numbers_of_every_kind_become_what_xgboost_makes_of_them(cells):
-    X = np.array(cells)  # as the wrapper does
+    sent = np.array(cells)  # as the wrapper does
     try:
-        expected = stock_matrix(X)
+        expected = stock_matrix(sent)
     except (xgb.core.XGBoostError, OverflowError):  # infinity, and what float32 takes for it
         with pytest.raises(InvalidFeatures):
-            matrix_of(X, 3)
+            matrix_of(sent, 3)
     else:
-        matrix = matrix_of(X, 3)
+        matrix = matrix_of(sent, 3)
         np.testing.assert_array_equal(np.isnan(matrix), np.isnan(expected))
         known = ~np.isnan(expected)
         assert matrix[known].tobytes() == expected[known].tobytes()
@@ -139,37 +139,39 @@ def test_numbers_of_every_kind_become_what_xgboost_makes_of_them(cells):
 @pytest.mark.parametrize("dtype", ["?", "i1", "u1", "i2", "i4", "u8", "f2", "f4", "f8", ">f8", "g", "O"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_arrays_of_every_type_are_taken_as_by_xgboost(boosters, server, dtype, order):
-    X = np.array([[1, 0, 1, 1], [0, 1, 0, 1]]).astype(dtype, order=order)
-    assert_same_bits(server.predict(X), stock_answer(boosters["reg:squarederror"], X.astype(X.dtype.newbyteorder("="))))
+    sent = np.array([[1, 0, 1, 1], [0, 1, 0, 1]]).astype(dtype, order=order)
+    assert_same_bits(
+        server.predict(sent), stock_answer(boosters["reg:squarederror"], sent.astype(sent.dtype.newbyteorder("=")))
+    )
 
 
 def test_null_is_missing_as_nan_is(boosters, server):
-    X = rows(30, seed=8, missing=0.5)
-    nulls = np.array([[None if np.isnan(cell) else cell for cell in row] for row in X], dtype=object)
+    sent = rows(30, seed=8, missing=0.5)
+    nulls = np.array([[None if np.isnan(cell) else cell for cell in row] for row in sent], dtype=object)
     assert nulls.dtype == object
-    assert_same_bits(server.predict(nulls), server.predict(X))
-    assert_same_bits(server.predict(nulls), stock_answer(boosters["reg:squarederror"], X))
+    assert_same_bits(server.predict(nulls), server.predict(sent))
+    assert_same_bits(server.predict(nulls), stock_answer(boosters["reg:squarederror"], sent))
     assert np.isfinite(server.predict(np.full((1, N_FEATURES), None))).all()
 
 
 def test_no_rows_are_answered_as_by_xgboost(boosters, servers):
-    X = np.empty((0, N_FEATURES))
+    sent = np.empty((0, N_FEATURES))
     for name, served in servers.items():
-        assert_same_bits(served.predict(X), stock_answer(boosters[name], X))
+        assert_same_bits(served.predict(sent), stock_answer(boosters[name], sent))
 
 
 def test_what_was_sent_is_left_unchanged(server):
-    X = rows(3, seed=9).astype(np.float32)
-    before = X.copy()
-    server.predict(X)
-    np.testing.assert_array_equal(X, before)
+    sent = rows(3, seed=9).astype(np.float32)
+    before = sent.copy()
+    server.predict(sent)
+    np.testing.assert_array_equal(sent, before)
 
 
 # Refusals
 
 
 @pytest.mark.parametrize(
-    ("X", "said"),
+    ("sent", "said"),
     [
         ([[1, 2, 3]], "the data has the shape [1, 3]; rows of 4 numbers each are expected"),
         ([[1, 2, 3, 4, 5]], "the data has the shape [1, 5]"),
@@ -190,16 +192,16 @@ def test_what_was_sent_is_left_unchanged(server):
         ([[10**400, 2, 3, 4]], "the data holds a number that is too large"),
     ],
 )
-def test_what_is_no_matrix_of_its_width_is_refused_as_the_callers_fault(server, X, said):
+def test_what_is_no_matrix_of_its_width_is_refused_as_the_callers_fault(server, sent, said):
     with pytest.raises(InvalidFeatures) as refusal:
-        server.predict(np.array(X), [])
+        server.predict(np.array(sent), [])
     assert said in refusal.value.message
     assert isinstance(refusal.value, CallersFault)
     assert refusal.value.http_status == 400
 
 
 @pytest.mark.parametrize(
-    ("X", "said"),
+    ("sent", "said"),
     [
         ("text", "the payload is a text; rows of 4 numbers each are expected, as data.ndarray or data.tensor"),
         (b"bytes", "the payload is bytes"),
@@ -209,16 +211,16 @@ def test_what_is_no_matrix_of_its_width_is_refused_as_the_callers_fault(server, 
         (5, "the payload is int"),
     ],
 )
-def test_another_kind_of_payload_is_refused(server, X, said):
+def test_another_kind_of_payload_is_refused(server, sent, said):
     with pytest.raises(InvalidFeatures) as refusal:
-        server.predict(X)
+        server.predict(sent)
     assert said in refusal.value.message
 
 
 def test_a_refusal_is_short_whatever_was_sent(server):
-    for X in (np.array([["x" * 100_000] * 4]), np.array([[None, "x" * 100_000, 1, 2]], dtype=object)):
+    for sent in (np.array([["x" * 100_000] * 4]), np.array([[None, "x" * 100_000, 1, 2]], dtype=object)):
         with pytest.raises(InvalidFeatures) as refusal:
-            server.predict(X)
+            server.predict(sent)
         assert len(refusal.value.message) < 400
 
 
@@ -227,20 +229,20 @@ def test_a_refusal_is_short_whatever_was_sent(server):
 
 def test_a_model_trained_with_names_is_answered_which_the_stock_server_never_does(named):
     booster, served = named
-    X = rows(9, seed=6)
+    sent = rows(9, seed=6)
     with pytest.raises(ValueError, match="data did not contain feature names"):
-        stock_answer(booster, X)
-    expected = booster.predict(xgb.DMatrix(X, feature_names=NAMES))
+        stock_answer(booster, sent)
+    expected = booster.predict(xgb.DMatrix(sent, feature_names=NAMES))
     for names in (None, [], np.array([]), NAMES, tuple(NAMES), [f"t:{i}" for i in range(N_FEATURES)]):
-        assert_same_bits(served.predict(X, names), expected)
+        assert_same_bits(served.predict(sent, names), expected)
 
 
 def test_named_columns_may_come_in_any_order(named):
     booster, served = named
-    X = rows(9, seed=6)
+    sent = rows(9, seed=6)
     order = [2, 0, 3, 1]
-    expected = booster.predict(xgb.DMatrix(X, feature_names=NAMES))
-    assert_same_bits(served.predict(X[:, order], [NAMES[i] for i in order]), expected)
+    expected = booster.predict(xgb.DMatrix(sent, feature_names=NAMES))
+    assert_same_bits(served.predict(sent[:, order], [NAMES[i] for i in order]), expected)
 
 
 @pytest.mark.parametrize("names", [["a", "b", "c", "d"], NAMES[:3], [*NAMES, "e"], ["age"] * 4, [1, 2, 3, 4], [None]])
@@ -250,27 +252,29 @@ def test_names_that_are_others_than_the_models_are_refused(named, names):
 
 
 def test_names_mean_nothing_to_a_model_trained_without(boosters, server):
-    X = rows(9, seed=6)
+    sent = rows(9, seed=6)
     for names in (NAMES, ["x"], [1, None], None):
-        assert_same_bits(server.predict(X, names), stock_answer(boosters["reg:squarederror"], X))
+        assert_same_bits(server.predict(sent, names), stock_answer(boosters["reg:squarederror"], sent))
 
 
 # Start
 
 
 def test_the_files_are_looked_for_in_this_order(boosters, tmp_path, caplog):
-    X = rows(3, seed=7)
+    sent = rows(3, seed=7)
     order = {"model.ubj": "count:poisson", "model.bst": "reg:squarederror", "model.json": "binary:logistic"}
     for file, name in order.items():
         saved(boosters[name], tmp_path / file)
         caplog.clear()
-        assert_same_bits(XGBoostServer(str(tmp_path)).predict(X), stock_answer(boosters[name], X))
+        assert_same_bits(XGBoostServer(str(tmp_path)).predict(sent), stock_answer(boosters[name], sent))
         warned = [record.message for record in caplog.records if record.levelno == logging.WARNING]
         assert [file in each and "model.json" in each for each in warned] == [True] * (file == "model.bst")
 
 
 def test_a_folder_without_a_model_says_what_it_holds_and_what_is_looked_for(tmp_path):
-    with pytest.raises(NoModelFile, match="holds nothing; save the model there .* model.json, model.bst or model.ubj"):
+    with pytest.raises(
+        NoModelFile, match=r"holds nothing; save the model there .* model\.json, model\.bst or model\.ubj"
+    ):
         XGBoostServer(str(tmp_path))
     (tmp_path / "model.pkl").write_bytes(b"")
     (tmp_path / "model.json").mkdir()
@@ -301,8 +305,8 @@ def test_the_model_may_be_told_by_the_environment(boosters, tmp_path, monkeypatc
         XGBoostServer()
     saved(boosters["reg:squarederror"], tmp_path / "model.json")
     monkeypatch.setenv("MLSERVER_MODEL_URI", str(tmp_path))
-    X = rows(2, seed=3)
-    assert_same_bits(XGBoostServer().predict(X), stock_answer(boosters["reg:squarederror"], X))
+    sent = rows(2, seed=3)
+    assert_same_bits(XGBoostServer().predict(sent), stock_answer(boosters["reg:squarederror"], sent))
 
 
 def test_every_failure_to_start_is_ours_to_mend():
@@ -339,18 +343,18 @@ def served_by_the_wrapper(server):
 
 def test_requests_answered_together_are_answered_as_alone_the_wrong_ones_too(server):
     wrapped = served_by_the_wrapper(server)
-    X = rows(12, seed=3, missing=0)
+    sent = rows(12, seed=3, missing=0)
     messages = [
-        {"data": {"ndarray": X[:1].tolist()}},
-        {"data": {"ndarray": X[1:5].tolist()}},
-        {"data": {"tensor": {"shape": [2, 4], "values": X[5:7].ravel().tolist()}}},
+        {"data": {"ndarray": sent[:1].tolist()}},
+        {"data": {"ndarray": sent[1:5].tolist()}},
+        {"data": {"tensor": {"shape": [2, 4], "values": sent[5:7].ravel().tolist()}}},
         {"data": {"ndarray": [[1, 2, 3, 4]]}},
         {"data": {"ndarray": [[1, None, 3, 4]]}},
         {"data": {"ndarray": [[1, 2, 3]]}},
         {"data": {"ndarray": [[1, 2, 3, 1e39]]}},
-        {"data": {"ndarray": X[7:].tolist()}},
+        {"data": {"ndarray": sent[7:].tolist()}},
         {"strData": "text"},
-        protos.ours().SeldonMessage(data={"tensor": {"shape": [1, 4], "values": X[0].tolist()}}),
+        protos.ours().SeldonMessage(data={"tensor": {"shape": [1, 4], "values": sent[0].tolist()}}),
     ]
     together = row_wise.answer_many(wrapped, Verb.PREDICT, messages)
     alone = [row_wise.answer_many(wrapped, Verb.PREDICT, [message])[0] for message in messages]
@@ -362,7 +366,7 @@ def test_requests_answered_together_are_answered_as_alone_the_wrong_ones_too(ser
 
 def test_answers_of_several_numbers_are_named_as_seldon_names_them(servers):
     wrapped = served_by_the_wrapper(servers["multi:softprob"])
-    X = rows(2, seed=3, missing=0)
-    answer = wrapped.answer_tree(Verb.PREDICT, {"data": {"ndarray": X.tolist()}})
+    sent = rows(2, seed=3, missing=0)
+    answer = wrapped.answer_tree(Verb.PREDICT, {"data": {"ndarray": sent.tolist()}})
     assert answer["data"]["names"] == ["t:0", "t:1", "t:2"]
-    assert json.loads(json.dumps(answer["data"]["ndarray"])) == servers["multi:softprob"].predict(X).tolist()
+    assert json.loads(json.dumps(answer["data"]["ndarray"])) == servers["multi:softprob"].predict(sent).tolist()

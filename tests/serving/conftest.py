@@ -1,25 +1,23 @@
-"""The doors, opened once: the stock wrapper alone, and the gateway of `forkcast up`."""
+"""The doors, opened once: a component alone in Seldon's wrapper or in ours, and the gateway of `forkcast up`."""
 
 from __future__ import annotations
 
-import grpc
 import pytest
-from doors import Door, answers, deployed, start_wrapper, stop_group, wait_until
+from doors import GRAPH_SERVER, STOCK_WRAPPER, component_served, deployed
 
 
 @pytest.fixture(scope="session")
 def wrapper(models, tmp_path_factory):
     """The stock `seldon-core-microservice` around the classic model, and the address of its metrics."""
-    log = tmp_path_factory.mktemp("wrapper") / "log"
-    process, http_port, grpc_port, metrics_port = start_wrapper(models / "champion", log)
-    try:
-        wait_until(f"the wrapper answers ({log})", lambda: answers(f"http://127.0.0.1:{http_port}/health/status"))
-        grpc_target = f"127.0.0.1:{grpc_port}"
-        with grpc.insecure_channel(grpc_target) as channel:
-            grpc.channel_ready_future(channel).result(timeout=60)
-        yield Door(f"http://127.0.0.1:{http_port}", grpc_target, metrics_url=f"http://127.0.0.1:{metrics_port}/metrics")
-    finally:
-        stop_group(process)
+    with component_served(STOCK_WRAPPER, models / "champion", tmp_path_factory.mktemp("wrapper") / "log") as door:
+        yield door
+
+
+@pytest.fixture(scope="session")
+def graph_server(models, tmp_path_factory):
+    """The graph server in the wrapper's place."""
+    with component_served(GRAPH_SERVER, models / "champion", tmp_path_factory.mktemp("server") / "log") as door:
+        yield door
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +27,12 @@ def gateway(models, tmp_path_factory):
         yield door
 
 
-@pytest.fixture(scope="session", params=["wrapper", "gateway"])
+@pytest.fixture(scope="session", params=["wrapper", "graph_server"])
+def component(request):
+    """A component without a gateway or a graph."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session", params=["wrapper", "graph_server", "gateway"])
 def door(request):
     return request.getfixturevalue(request.param)

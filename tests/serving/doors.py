@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,8 @@ class Door:
     grpc_target: str
     metadata: tuple[tuple[str, str], ...] = ()
     metrics_url: str = ""
+    status_of_wrong_type: int = 415
+    """400 where InstallModel itself has to refuse it, since the stock wrapper would answer 500."""
     session: requests.Session = field(default_factory=requests.Session)
 
     def post(self, path="predictions", **how):
@@ -72,19 +74,21 @@ def wait_until(what, is_true, deadline_seconds=60.0):
 
 def answers(url):
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310
+        with urllib.request.urlopen(url, timeout=2) as response:
             return response.status == 200
     except (urllib.error.URLError, OSError):
         return False
 
 
-def start_wrapper(bundle: Path, log: Path, **environment):
-    """The stock wrapper around InstallModel as a process group; its process, and its three ports."""
+STOCK_WRAPPER = (str(Path(sys.executable).with_name("seldon-core-microservice")),)
+GRAPH_SERVER = (sys.executable, "-m", "model_server.graph")
+
+
+@contextmanager
+def component_served(by, bundle: Path, log: Path, **environment):
+    """InstallModel alone, served by one of the programs above as a process group; the door to it."""
     http_port, grpc_port, metrics_port = free_ports(3)
-    command = [
-        str(Path(sys.executable).with_name("seldon-core-microservice")),
-        "model_server.install_model.InstallModel",
-    ]
+    command = [*by, "model_server.install_model.InstallModel"]
     ports = ["--http-port", str(http_port), "--grpc-port", str(grpc_port), "--metrics-port", str(metrics_port)]
     variables = {
         **os.environ,
@@ -99,12 +103,24 @@ def start_wrapper(bundle: Path, log: Path, **environment):
         process = subprocess.Popen(
             [*command, *ports], env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
-    return process, http_port, grpc_port, metrics_port
-
-
-def stop_group(process):
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    try:
+        wait_until(f"{by[-1]} answers ({log})", lambda: answers(f"http://127.0.0.1:{http_port}/health/status"))
+        grpc_target = f"127.0.0.1:{grpc_port}"
+        with grpc.insecure_channel(grpc_target) as channel:
+            grpc.channel_ready_future(channel).result(timeout=60)
+        yield Door(
+            f"http://127.0.0.1:{http_port}",
+            grpc_target,
+            metrics_url=f"http://127.0.0.1:{metrics_port}/metrics",
+            status_of_wrong_type=400 if by is STOCK_WRAPPER else 415,
+        )
+    finally:
+        process.terminate()  # so that it can tidy up behind itself
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def free_port():

@@ -1,4 +1,4 @@
-"""Rewards under the stock wrapper: each is counted, zeros included, for the predictor that answered."""
+"""Rewards at a component: each is counted, zeros included, for the predictor that answered."""
 
 import bad_requests
 import pytest
@@ -8,9 +8,9 @@ from prometheus_client.parser import text_string_to_metric_families
 pytestmark = pytest.mark.component
 
 
-def counted(wrapper, predictor):
-    """(rewards, their sum) so far, over REST's and gRPC's processes together."""
-    response = wrapper.session.get(wrapper.metrics_url, timeout=10)
+def counted(component, predictor):
+    """(rewards, their sum) so far, over all of its processes together."""
+    response = component.session.get(component.metrics_url, timeout=10)
     totals = {"install_model_feedback_total": 0.0, "install_model_reward_total": 0.0}
     for family in text_string_to_metric_families(response.text):
         for sample in family.samples:
@@ -20,15 +20,15 @@ def counted(wrapper, predictor):
 
 
 @pytest.mark.parametrize("send", ["over REST", "over gRPC"])
-def test_every_reward_is_counted_also_zero(wrapper, send):
+def test_every_reward_is_counted_also_zero(component, send):
     predictor = f"someone asked {send}"
-    answer = wrapper.post(json=bad_requests.GOOD).json()
+    answer = component.post(json=bad_requests.GOOD).json()
     answer["meta"]["tags"]["predictor"] = predictor
     for reward in (1, 0, 0, 1, 0):
         feedback = {"request": bad_requests.GOOD, "response": answer, "reward": reward}
         if send == "over REST":
-            assert wrapper.post("feedback", json=feedback).status_code == 200
+            assert component.post("feedback", json=feedback).status_code == 200
         else:
-            wrapper.send_feedback(feedback)
-    wait_until("all five are counted", lambda: counted(wrapper, predictor)[0] >= 5, deadline_seconds=10)
-    assert counted(wrapper, predictor) == (5, 2)
+            component.send_feedback(feedback)
+    wait_until("all five are counted", lambda: counted(component, predictor)[0] >= 5, deadline_seconds=10)
+    assert counted(component, predictor) == (5, 2)

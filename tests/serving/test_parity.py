@@ -5,7 +5,8 @@ import shutil
 import pytest
 from doors import forkcast
 
-from model_server.impressions.csv_files import write_impressions
+from model_server.impressions import NAMES, to_rows
+from model_server.impressions.csv_files import read_impressions, write_impressions
 
 pytestmark = pytest.mark.component
 
@@ -15,6 +16,23 @@ def data(labelled, tmp_path_factory):
     file = tmp_path_factory.mktemp("data") / "test_data.csv"
     write_impressions(file, labelled[0].take(slice(0, 250)))
     return file
+
+
+def test_the_graph_server_answers_as_the_stock_wrapper_does(wrapper, graph_server, data):
+    """All of it but what the two differ in on purpose, see docs/compatibility.md."""
+    rows = to_rows(read_impressions(data).impressions.take(slice(0, 20)))
+    records = [dict(zip(NAMES, row, strict=True)) for row in rows]
+    asked = [
+        {"data": {"names": list(NAMES), "ndarray": rows}, "meta": {"puid": "p", "tags": {"own": [1, None]}}},
+        {"data": {"names": list(reversed(NAMES)), "ndarray": [row[::-1] for row in rows]}},
+        {"jsonData": records},
+        {"jsonData": records[0]},
+        {"data": {"tensor": {"shape": [2, 56], "values": [0.5] * 112}}},
+    ]
+    for message in asked:
+        theirs, ours = wrapper.post(json=message), graph_server.post(json=message)
+        assert (ours.status_code, ours.json()) == (theirs.status_code, theirs.json()) == (200, theirs.json())
+        assert graph_server.predict(message) == wrapper.predict(message)
 
 
 def test_file_class_rest_grpc_and_seldon_client_agree_to_the_bit_for_both_models(gateway, models, data):

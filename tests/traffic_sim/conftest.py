@@ -114,7 +114,7 @@ class _Servicer(prediction_pb2_grpc.SeldonServicer):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(answer))
         return json_format.ParseDict(answer, prediction_pb2.SeldonMessage())
 
-    async def SendFeedback(self, request, context):  # noqa: ARG002, N802
+    async def SendFeedback(self, request, context):  # noqa: N802
         from google.protobuf import json_format
 
         self._target.feedback.append(json_format.MessageToDict(request))

@@ -21,12 +21,12 @@ class Transport:
     def __init__(self, on_predict=lambda: None):
         self.on_predict = on_predict
 
-    async def predict(self, payload, n_rows):  # noqa: ARG002
+    async def predict(self, payload, n_rows):
         sent_at = time.monotonic()
         self.on_predict()
         return Answer(Status.ANSWERED, sent_at, time.monotonic(), Scores((0.5,) * n_rows))
 
-    async def feedback(self, payload, reply, reward):  # noqa: ARG002
+    async def feedback(self, payload, reply, reward):
         return Answer(Status.ANSWERED, time.monotonic(), time.monotonic())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
@@ -13,6 +13,10 @@ from model_server.graph.messages import GrpcMessage, Message, RestMessage
 from model_server.graph.verbs import Verb
 from model_server.graph.wrapper import bodies, row_wise
 from model_server.graph.wrapper.calls import Wrapped
+
+MAX_FEEDBACK_VALUES: Final = 500_000
+"""Of feedback over REST. It becomes protobuf, whatever the component, at 3 to 25 us a value: a body full of them would
+keep a component busy for minutes."""
 
 
 def row_wise_verbs(wrapped: Wrapped) -> tuple[Verb, ...]:
@@ -32,6 +36,8 @@ def answer(wrapped: Wrapped, verb: Verb, message: Message, max_rows: int, passes
             if isinstance(told, bytes | str)
             else _rest(told)
         )
+    if verb is Verb.SEND_FEEDBACK:
+        _require_few_values(message.body)
     return _rest(wrapped.answer_tree(verb, _within(message.tree(), max_rows)))
 
 
@@ -115,6 +121,15 @@ def _shared(message: Message) -> Any:
         return message.shared_proto(protos.for_user_code().SeldonMessage)
     except DecodeError as error:
         raise MessageUnreadable(f"the request is no seldon.protos.SeldonMessage: {error}") from error
+
+
+def _require_few_values(body: bytes) -> None:
+    n_values = sum(map(body.count, (b",", b"[", b"{")))
+    if n_values > MAX_FEEDBACK_VALUES:
+        raise TooLarge(
+            f"the feedback holds about {n_values:,} values; at most {MAX_FEEDBACK_VALUES:,} are taken: send that of "
+            "fewer rows in a request"
+        )
 
 
 def _within(payload: Any, max_rows: int) -> Any:

@@ -81,10 +81,10 @@ def grpc_methods(graph: Graph) -> dict[str, Answer]:
         return answer.serialized if isinstance(answer, GrpcMessage) else b""
 
     async def send_feedback(request: bytes, context: Context) -> bytes:
-        feedback = GrpcMessage(request)
-        answer = await graph.send_feedback(feedback, context)
-        # Where the root takes no feedback it comes back as it is; but a Feedback is no SeldonMessage: an empty one is.
-        return answer.serialized if isinstance(answer, GrpcMessage) and answer is not feedback else b""
+        asked = GrpcMessage(request)
+        answer = await graph.send_feedback(asked, context)
+        # Where the root takes no rewards, what comes back is the feedback itself, which is no SeldonMessage.
+        return answer.serialized if isinstance(answer, GrpcMessage) and answer is not asked else b""
 
     async def model_metadata(request: bytes, context: Context) -> bytes:
         asked = GrpcMessage(request).shared_proto(messages.SeldonModelMetadataRequest)

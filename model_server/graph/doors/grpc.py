@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import grpc
@@ -63,12 +63,12 @@ class GrpcDoor:
 
         async def serve(request: bytes, call: Any) -> bytes:
             began = time.perf_counter()
-            metadata = {key: value for key, value in call.invocation_metadata() or () if isinstance(value, str)}
-            puid = request_id(metadata.get(PUID_HEADER))
+            metadata = dict(call.invocation_metadata() or ())  # of a key that comes twice, the last
+            puid = request_id(_text(metadata, PUID_HEADER))
             code, details = "UNKNOWN", ""
             try:
                 with self._reception.admitted():
-                    is_logged = not asks_not_to_be_logged(metadata.get(SKIP_LOGGING_HEADER))
+                    is_logged = not asks_not_to_be_logged(_text(metadata, SKIP_LOGGING_HEADER))
                     answered = await answer(request, Context(puid, "grpc", metadata, is_logged))
                 if tells_puid:
                     await call.send_initial_metadata(((PUID_HEADER, puid),))
@@ -83,6 +83,11 @@ class GrpcDoor:
             return answered
 
         return grpc.unary_unary_rpc_method_handler(serve)
+
+
+def _text(metadata: Mapping[str, Any], key: str) -> str | None:
+    value = metadata.get(key)
+    return value if isinstance(value, str) else None
 
 
 class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]

@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 
 MADE_ROOM_AT_ONCE: Final = 32
 """Idle connections closed when all places are taken: who looks through all of them closes some. nginx's number."""
+NO_ROOM_SECONDS: Final = 0.1
+"""How long it is believed that nobody could make room."""
 SURELY_IDLE_SECONDS: Final = 1.0
 """A connection that has just been used is likely to be used again: closing it then could cross a request on its way."""
-
-
+NOTICED_SECONDS: Final = 1.0
+"""For a client to notice that its connection is over, where it had sent everything and got its answer."""
+QUIET_SECONDS: Final = 0.5
+"""At the end: a connection used more recently may have a request on its way, and gets to answer it."""
 CUT_SECONDS: Final = 1.0
+"""For applications to notice that they are cancelled."""
 
 
 class Admission(Enum):
@@ -46,6 +51,7 @@ class Connections(ServerState):
         self.turned_away: set[HttpConnection] = set()
         self.is_draining = False
         self.idle_timeout_seconds = limits.idle_timeout_seconds
+        self.linger_seconds = limits.linger_seconds
         self.period_seconds = min(
             1.0,
             limits.head_timeout_seconds / 4,
@@ -53,6 +59,7 @@ class Connections(ServerState):
             limits.answer_timeout_seconds / 4,
             limits.linger_seconds / 4,
         )
+        self._no_room_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -62,7 +69,7 @@ class Connections(ServerState):
 
     def admit(self, now: float) -> Admission:
         """What becomes of a new connection."""
-        if len(self.seated) >= self.limits.max_connections:
+        if len(self.seated) >= self.limits.max_connections and now >= self._no_room_until:
             self._make_room(now)
         if len(self.seated) < self.limits.max_connections:
             return Admission.SEATED
@@ -75,6 +82,11 @@ class Connections(ServerState):
         self.is_draining = True
         for connection in self.seated:
             connection.announce_end()
+
+    def hurry(self) -> None:
+        """Whoever has no request under way goes soon."""
+        self.idle_timeout_seconds = QUIET_SECONDS
+        self.linger_seconds = NOTICED_SECONDS
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = loop.call_later(self.period_seconds, self.watch, loop)
@@ -101,6 +113,8 @@ class Connections(ServerState):
     def _make_room(self, now: float) -> None:
         """Close those that have been idle for the longest, so that silence cannot lock everyone else out."""
         idle = [each for each in self.seated if each.is_idle and now - each.since >= SURELY_IDLE_SECONDS]
+        if not idle:
+            self._no_room_until = now + NO_ROOM_SECONDS
         for connection in sorted(idle, key=lambda each: each.since)[:MADE_ROOM_AT_ONCE]:
             self.seated.discard(connection)
             connection.transport.close()

@@ -9,21 +9,20 @@ once makes kernels throw away answers. It is cut only where that takes too long.
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from enum import IntEnum
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from model_server.graph.doors import http_refusals as refusals
-from model_server.graph.doors.http_connections import Admission, Connections
+from model_server.graph.doors.http_connections import NOTICED_SECONDS, Admission, Connections
 from model_server.graph.doors.http_exchange import Exchange, Outlet
 from model_server.graph.doors.http_refusals import Refusal
 
-
-NOTICED_SECONDS: Final = 1.0
-"""For a client to notice that its connection is over, where it had sent everything and got its answer."""
+logger = logging.getLogger(__name__)
 
 
 class Phase(IntEnum):
@@ -48,15 +47,18 @@ class Lifecycle(HttpToolsProtocol):
 
     def __init__(self, config: Config, shared: Connections, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(config, shared, {}, loop)
+        self.logger = logger
         self.shared = shared
         self.limits = shared.limits
         self.phase = WAITING
         self.since = 0.0
+        self.outlet: Any = None
         self.running: Exchange | None = None
         """What the application answers now, or answered last; younger exchanges wait in `pipeline`."""
+        self.linger_seconds = self.limits.linger_seconds
         self.last_words: Refusal | None = None
         self.has_client_finished = False
-        self.linger_seconds = self.limits.linger_seconds
+        self.is_refused = False
         self.discarded_bytes = 0
         self.unsent_bytes = 0
         self.unsent_since = 0.0
@@ -112,6 +114,7 @@ class Lifecycle(HttpToolsProtocol):
     def refuse(self, refusal: Refusal) -> None:
         """Read no more; say why, in its turn."""
         self.shared.on_refusal(refusal.reason)
+        self.is_refused = True
         if self._abandon_unfinished():
             self.last_words = refusal
         self.read_no_more()
@@ -126,8 +129,8 @@ class Lifecycle(HttpToolsProtocol):
     def finish(self) -> None:
         if self.phase == FINISHED or self.transport.is_closing():
             return
-        if self.last_words is None and self.phase in {WAITING, OVER}:
-            self.linger_seconds = min(NOTICED_SECONDS, self.limits.linger_seconds)
+        if not self.is_refused and self.phase not in {HEAD, BODY}:
+            self.linger_seconds = NOTICED_SECONDS
         self.phase, self.since = FINISHED, self.loop.time()
         if self.last_words is not None:
             self.transport.write(self.last_words.answer())
@@ -161,13 +164,12 @@ class Lifecycle(HttpToolsProtocol):
                 self.refuse(refusals.head_too_slow(self.limits))
             elif now - self.since > self.limits.request_timeout_seconds:
                 self.refuse(refusals.request_too_slow(self.limits))
-        elif self.phase == TURNED_AWAY and now - self.since > self.linger_seconds:
-            self.shared.on_refusal("too_many_connections")
-            self.transport.close()
-        elif self.phase == FINISHED:
-            if self.unsent_bytes:
-                self.since = now
-            elif now - self.since > self.linger_seconds:
+        elif self.phase == FINISHED and self.unsent_bytes:
+            self.since = now
+        elif self.phase in {TURNED_AWAY, FINISHED}:
+            if now - self.since > min(self.linger_seconds, self.shared.linger_seconds):
+                if self.phase == TURNED_AWAY:
+                    self.shared.on_refusal("too_many_connections")
                 self.transport.abort()
         elif self.is_idle and not self.unsent_bytes and now - self.since > self.shared.idle_timeout_seconds:
             self.transport.close()

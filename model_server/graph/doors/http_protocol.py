@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import urllib.parse
-from typing import Any, Final, cast
+from typing import Final
 
 import httptools
 from uvicorn.config import Config
@@ -48,13 +48,16 @@ class HttpConnection(Lifecycle):
             self.discard(len(data))
             return
         self.fruitless_bytes += len(data)
+        head_ends_at = 0
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._go_on_without_upgrade(data[upgrade.args[0] :])
+            head_ends_at = upgrade.args[0]
         except httptools.HttpParserError as error:
             self._stopped_by(error)
-        if self.fruitless_bytes > UNFINISHED_HEAD_FACTOR * self.limits.max_head_bytes and HEAD <= self.phase <= BODY:
+        if self.is_upgrade:  # not inside `except`: the parser tells of callbacks by the context of its errors
+            self._go_on_without_upgrade(data[head_ends_at:])
+        elif self.fruitless_bytes > UNFINISHED_HEAD_FACTOR * self.limits.max_head_bytes and HEAD <= self.phase <= BODY:
             self.refuse(refusals.head_too_large(self.limits))
 
     def on_message_begin(self) -> None:
@@ -80,6 +83,8 @@ class HttpConnection(Lifecycle):
             self.content_length = int(value)  # one number: the parser has seen to that
         elif name == b"expect":
             self.expect_100_continue = value.lower() == b"100-continue"
+        elif name == b"transfer-encoding" and value.lower() != b"chunked":
+            raise Refused(refusals.malformed("a Transfer-Encoding other than chunked is not understood here"))
 
     def on_headers_complete(self) -> None:
         self.fruitless_bytes = 0
@@ -101,10 +106,10 @@ class HttpConnection(Lifecycle):
         scope["path"] = urllib.parse.unquote(path.decode("ascii"))
         scope["query_string"] = query
         self.phase = BODY
-        is_answering = self.is_answering
+        running = self.running
         self.cycle = exchange = Exchange(
             scope=scope,
-            transport=cast("Any", self.outlet),
+            transport=self.outlet,
             flow=self.flow,
             logger=self.logger,
             access_logger=self.access_logger,
@@ -115,7 +120,7 @@ class HttpConnection(Lifecycle):
             keep_alive=version == "1.1" and parser.should_keep_alive() and not self.shared.is_draining,
             on_response=self.on_response_complete,
         )
-        if is_answering:
+        if running is not None and not (running.response_complete or running.disconnected):
             self.flow.pause_reading()
             self.pipeline.appendleft((exchange, self.app))
         else:
@@ -169,6 +174,7 @@ class HttpConnection(Lifecycle):
         lines = [b"%s %s HTTP/%s" % (method, self.url, self.parser.get_http_version().encode())]
         lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
         self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's: it is ignored, not refused
         self.data_received(b"\r\n".join([*lines, b"", b""]) + rest)
 
 

@@ -20,8 +20,6 @@ __all__ = ["HttpServer", "Limits"]
 
 ACCEPT_BACKLOG: Final = 2_048
 """Connections that the kernel takes while the loop is busy. uvicorn's number; the kernel has a limit of its own."""
-QUIET_SECONDS: Final = 0.5
-"""When stopping: a connection used more recently may have a request on its way, and gets to answer it."""
 LOOK_SECONDS: Final = 0.02
 """When stopping: how often it is looked whether everything has ended."""
 ROUNDS_TO_ACCEPT: Final = 3
@@ -74,7 +72,7 @@ class HttpServer:
         for _ in range(ROUNDS_TO_ACCEPT):
             await asyncio.sleep(0)
         self._server.close()
-        self._connections.idle_timeout_seconds = min(QUIET_SECONDS, grace_seconds / 2)
+        self._connections.hurry()
         while not self._connections.is_empty and loop.time() < deadline:
             self._connections.look(loop.time())
             await asyncio.sleep(LOOK_SECONDS)

@@ -18,12 +18,16 @@ from uuid import UUID
 
 from model_server.graph.errors import WRAPPER_INTERNAL_ERROR, WrapperError
 from model_server.graph.wrapper import multipart
+from model_server.graph.wrapper.json_depth import is_deeper_than
 
 MULTIPART: Final = "multipart/form-data"
 URLENCODED: Final = "application/x-www-form-urlencoded"
 MAX_FORM_FIELDS: Final = 1_000
 """Werkzeug's limit for the parts of a form."""
 NOT_FOUND: Final = "Can't find JSON in data"
+MAX_DEPTH: Final = 100
+"""Of nested lists and objects: protobuf's own limit for JSON. Deeper ones end the recursions of who looks at them."""
+TOO_DEEP: Final = f"the JSON is nested too deep; {MAX_DEPTH} levels are accepted"
 
 
 def decode(body: bytes, content_type: str, query: str = "") -> Any:
@@ -55,9 +59,7 @@ def encode(tree: Any) -> bytes:
     """
     try:
         return json.dumps(tree, separators=(",", ":"), sort_keys=True, default=_as_flask_writes).encode()
-    except RecursionError as error:
-        raise WrapperError("the JSON is nested too deep") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise WrapperError(str(error), http_status=500, reason=WRAPPER_INTERNAL_ERROR) from error
 
 
@@ -93,11 +95,14 @@ def _form_text(body: bytes, content_type: str, query: str) -> str:
 
 def _tree(source: str | bytes, otherwise: str) -> Any:
     try:
-        return json.loads(source)
+        tree = json.loads(source)
     except RecursionError as error:
-        raise WrapperError("the JSON is nested too deep") from error
+        raise WrapperError(TOO_DEEP) from error
     except ValueError as error:  # no JSON, no UTF-8, or an integer of more digits than Python reads
         raise WrapperError(otherwise) from error
+    if is_deeper_than(MAX_DEPTH, source):
+        raise WrapperError(TOO_DEEP)
+    return tree
 
 
 def _multipart_tree(body: bytes, content_type: str) -> dict[str, Any]:

@@ -83,10 +83,6 @@ class Wrapped:
         """Errors: WrapperError."""
         return self._metadata.tree()
 
-    def metadata_proto(self) -> Any:
-        """A SeldonModelMetadata."""
-        return self._metadata.proto()
-
     def compose(
         self,
         label: str,
@@ -122,7 +118,7 @@ class Wrapped:
 
     def _tree_answer(self, verb: Verb, tree: Any) -> Any:
         if verb is Verb.SEND_FEEDBACK:
-            return json_format.MessageToDict(self._feedback(_feedback_of(tree)))
+            return _tree_of(self._feedback(_feedback_of(tree)))
         answer = self._answer(verb, tree, json_payloads, transport="rest")
         if verb is Verb.PREDICT:
             require_success(answer)
@@ -216,8 +212,15 @@ def _feedback_of(tree: Any) -> Any:
         raise WrapperError(f"Invalid JSON: {shown(tree)} is no Feedback, which is an object")
     try:
         return json_format.ParseDict(tree, protos.for_user_code().Feedback())
-    except (json_format.ParseError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (json_format.ParseError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
         raise WrapperError(f"Invalid JSON: {shown(error)}") from error
+
+
+def _tree_of(message: Any) -> Any:
+    try:
+        return json_format.MessageToDict(message)
+    except json_format.SerializeToJsonError as error:  # NaN in a google.protobuf.Value: the caller's own, handed back
+        raise components_fault(f"The answer cannot be told in JSON: {error}") from error
 
 
 def _message_of(tree: Any, *, like: Any) -> Any:

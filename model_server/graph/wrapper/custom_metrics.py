@@ -1,13 +1,13 @@
 """Custom metrics, as a user's class tells them: {"key", "type", "value"} and, at will, "tags". Pure.
 
-A metric that cannot be counted is the class's fault: HTTP 500, MICROSERVICE_BAD_METRIC, as Seldon's wrapper says it.
+A metric of `metrics()` or a SeldonResponse that cannot be counted is the class's fault: HTTP 500,
+MICROSERVICE_BAD_METRIC, as Seldon's wrapper says it.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
 from typing import Any, Final
 
 from model_server.graph.errors import WrapperError
@@ -26,34 +26,42 @@ def checked(metrics: Any) -> list[dict[str, Any]]:
 
 
 def complete(metrics: Any) -> list[dict[str, Any]]:
-    """The metrics in the answer of a `_raw` method: COUNTER unless told otherwise, as protobuf leaves it out.
+    """Those metrics in the answer of a `_raw` method that can be counted; COUNTER unless told otherwise.
 
-    One of an unknown type is logged and passed over, as Seldon's wrapper does. Errors: WrapperError.
+    The others are logged and passed over, as Seldon's wrapper does where the type is unknown: some classes hand back
+    the metrics that came with the request.
     """
-    if not isinstance(metrics, list) or not all(isinstance(metric, dict) for metric in metrics):
-        raise _bad(metrics)
     completed = []
-    for metric in metrics:
-        kind = metric.get("type", "COUNTER")
-        if kind in TYPES:
-            completed.append({**metric, "type": kind})
+    for metric in metrics if isinstance(metrics, list) else [metrics]:
+        candidate = {"type": "COUNTER", **metric} if isinstance(metric, dict) else metric
+        if _is_metric(candidate):
+            completed.append(candidate)
         else:
-            logger.error("the metric %s has the unknown type %s; it is not counted", metric.get("key"), kind)
-    return checked(completed)
+            logger.error("a metric with key, type and value was expected; %.200r is not counted", metric)
+    return completed
 
 
-def labelled(metrics: Iterable[dict[str, Any]], method: str) -> list[dict[str, Any]]:
+def labelled(metrics: Any, method: str) -> Any:
     """The metrics as Seldon's wrapper leaves them in an answer: where there are tags, with the method among them."""
+    if not isinstance(metrics, list):
+        return metrics
     return [
-        {**metric, "tags": {**metric["tags"], "method": method}} if "tags" in metric else metric for metric in metrics
+        {**metric, "tags": {**_texts(metric["tags"]), "method": method}}
+        if isinstance(metric, dict) and isinstance(metric.get("tags"), dict)
+        else metric
+        for metric in metrics
     ]
+
+
+def _texts(tags: dict[Any, Any]) -> dict[str, str]:
+    """Seldon's wrapper fails on a tag that is no text: over a metric, a request that was answered."""
+    return {str(tag): str(text) for tag, text in tags.items()}
 
 
 def _is_metric(metric: Any) -> bool:
     if not isinstance(metric, dict) or metric.get("type") not in TYPES or not isinstance(metric.get("key"), str):
         return False
-    tags = metric.get("tags", {})
-    if not isinstance(tags, dict) or not all(isinstance(text, str) for pair in tags.items() for text in pair):
+    if not isinstance(metric.get("tags", {}), dict):
         return False
     try:
         metric["value"] + 1

@@ -83,4 +83,4 @@ def require_success(answer: Any) -> None:
 
 def _http_status(code: Any) -> int:
     """The code, where it is the status of a final answer."""
-    return int(code) if isinstance(code, int) and 200 <= code < 600 else HTTPStatus.INTERNAL_SERVER_ERROR
+    return int(code) if isinstance(code, int) and 200 <= code < 600 else HTTPStatus.INTERNAL_SERVER_ERROR.value

@@ -6,23 +6,17 @@ A `Form` (see `payloads`). Source of the rules: Seldon's wrapper; the kind of an
 from __future__ import annotations
 
 import base64
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_server.graph.errors import MessageRefused, WrapperError
-from model_server.graph.wrapper import custom_metrics
+from model_server.graph.wrapper import arrays, custom_metrics
 from model_server.graph.wrapper.payloads import Asked, Own, Told, components_fault, meta_of, shown
 
-MAX_TEXT_ARRAY_BYTES: Final = 256 * 1024 * 1024
-"""numpy gives every cell of an array with texts the room of the longest: one long text and many cells, sent in a
-megabyte, would take all of a machine's memory."""
-_BYTES_PER_CHARACTER: Final = 4
 _META_KINDS: Final = (("tags", dict, "an object"), ("requestPath", dict, "an object"), ("metrics", list, "a list"))
-_TEXT_ARRAY_KINDS: Final = frozenset({str, int, float, bool, list})
 
 
 def extract(request: Any) -> Asked:
@@ -85,7 +79,9 @@ def _payload(request: Mapping[str, Any], data: Any, own: Own) -> dict[str, Any]:
         return {"strData": data}
     if not isinstance(data, np.ndarray | list):
         raise components_fault(f"Unknown data type returned as payload (must be list or np array):{shown(data)}")
-    array = np.array(data) if isinstance(data, list) else data
+    array = arrays.array_of_result(data) if isinstance(data, list) else data
+    if array is None:  # ragged, say; Seldon's wrapper fails
+        return {"data": {"ndarray": data, "names": []}}
     if np.issubdtype(array.dtype, np.number) and ("data" not in request or "tensor" in request["data"]):
         payload: dict[str, Any] = {"tensor": {"values": array.ravel().tolist(), "shape": list(array.shape)}}
     else:
@@ -112,43 +108,11 @@ def _array(data: Mapping[str, Any]) -> NDArray[Any]:
         tensor = data["tensor"]
         if not isinstance(tensor, dict) or not isinstance(tensor.get("values"), list) or tensor.get("shape") is None:
             raise MessageRefused('data.tensor is an object such as {"shape": [1, 2], "values": [3, 4]}')
-        return _converted(tensor["values"], tensor["shape"])
+        return arrays.reshaped(arrays.array_of(tensor["values"]), tensor["shape"])
     if "ndarray" in data:
         if not isinstance(data["ndarray"], list):
             raise MessageRefused(f"data.ndarray is {shown(data['ndarray'])}; a list is expected")
-        return _converted(data["ndarray"])
+        return arrays.array_of(data["ndarray"])
     if "tftensor" in data:
         raise MessageRefused("data.tftensor needs TensorFlow, which is not here; send data.tensor or data.ndarray")
     return np.array([])
-
-
-def _converted(values: list[Any], shape: Any = None) -> NDArray[Any]:
-    _refuse_costly_texts(values)
-    try:
-        array = np.array(values)
-        return array if shape is None else array.reshape(shape)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise MessageRefused(str(error)) from error
-
-
-def _refuse_costly_texts(values: list[Any]) -> None:
-    n_cells, longest = 0, 0
-    layer: Iterable[Any] = values
-    while True:
-        cells = list(layer)
-        n_cells += len(cells)
-        kinds = set(map(type, cells))
-        if not kinds <= _TEXT_ARRAY_KINDS:
-            return  # numpy will keep pointers
-        if str in kinds:
-            longest = max(longest, *(len(cell) for cell in cells if type(cell) is str))
-        if list not in kinds:
-            break
-        layer = itertools.chain.from_iterable(cell for cell in cells if type(cell) is list)
-    needed = n_cells * longest * _BYTES_PER_CHARACTER
-    if needed > MAX_TEXT_ARRAY_BYTES:
-        raise WrapperError(
-            f"{n_cells:,} cells, the longest of {longest:,} characters, are {needed:,} bytes as an array; at most "
-            f"{MAX_TEXT_ARRAY_BYTES:,} are accepted: send long texts as jsonData",
-            http_status=413,
-        )

@@ -10,9 +10,7 @@ from typing import Any, Final
 
 import jsonschema
 import yaml
-from google.protobuf import json_format
 
-from model_server.graph import protos
 from model_server.graph.errors import ComponentBroken, WrapperError
 from model_server.graph.wrapper.identity import Identity
 from model_server.graph.wrapper.stock_types import is_not_implemented
@@ -94,10 +92,6 @@ class Metadata:
         if self._told is None:
             raise WrapperError("Model metadata unavailable", http_status=500, reason=BAD_METADATA)
         return self._told
-
-    def proto(self) -> Any:
-        """A SeldonModelMetadata; empty where they are not valid, as over Seldon's gRPC."""
-        return json_format.ParseDict(self._told or {}, protos.ours().SeldonModelMetadata(), ignore_unknown_fields=True)
 
 
 def _of_class(instance: Any) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class Form(Protocol):
         ...
 
     def harvest(self, answer: Any, method: str, *, keeps_metrics: bool) -> tuple[Any, list[dict[str, Any]]]:
-        """The answer of a `_raw` method, and the metrics in it. Errors: WrapperError with 500."""
+        """The answer of a `_raw` method, and the metrics in it."""
         ...
 
 

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from google.protobuf import any_pb2, json_format
 from numpy.typing import NDArray
 
-from model_server.graph.errors import MessageRefused
-from model_server.graph.wrapper import custom_metrics
+from model_server.graph.errors import MessageRefused, WrapperError
+from model_server.graph.wrapper import arrays, custom_metrics
 from model_server.graph.wrapper.payloads import Asked, Own, Told, components_fault, meta_of, shown
 
 _BYTES_PER_DOUBLE = 8
+MAX_META_BYTES: Final = 1024 * 1024
+"""It goes through protobuf's JSON, there and back, at 10 us for each of the 100,000 tags that a megabyte may hold."""
 
 
 def extract(request: Any) -> Asked:
@@ -35,11 +37,19 @@ def extract(request: Any) -> Asked:
             features = any_pb2.Any.FromString(request.customData.SerializeToString())
         case _:
             raise MessageRefused("Unknown data in SeldonMessage")
+    return Asked(features, request.data.names, _meta_of(request))
+
+
+def _meta_of(request: Any) -> dict[str, Any]:
+    if (n_bytes := request.meta.ByteSize()) > MAX_META_BYTES:
+        raise WrapperError(
+            f"meta is {n_bytes:,} bytes; at most {MAX_META_BYTES:,} are accepted: send data as data", http_status=413
+        )
     try:
-        meta = json_format.MessageToDict(request.meta)
-    except ValueError as error:
+        meta: dict[str, Any] = json_format.MessageToDict(request.meta)
+    except (ValueError, json_format.SerializeToJsonError) as error:
         raise MessageRefused(f"meta: {error}") from error
-    return Asked(features, request.data.names, meta)
+    return meta
 
 
 def messages_of(request: Any) -> Sequence[Any]:
@@ -51,13 +61,15 @@ def messages_of(request: Any) -> Sequence[Any]:
 
 def construct(request: Any, told: Told, own: Own) -> Any:
     answer = type(request)()
-    answer.meta.SetInParent()
-    meta = meta_of(told, request.meta.puid, own)
-    if meta:
-        json_format.ParseDict(meta, answer.meta)
+    _fill_meta(answer.meta, meta_of(told, request.meta.puid, own))
     data = told.result.data
     if isinstance(data, np.ndarray | list):
-        _fill_data(answer.data, request, np.array(data), own)
+        array = arrays.array_of_result(data) if isinstance(data, list) else data
+        if array is None:  # ragged, say; Seldon's wrapper fails
+            answer.data.ndarray.SetInParent()
+            _extend(answer.data.ndarray, data)
+        else:
+            _fill_data(answer.data, request, array, own)
     elif isinstance(data, str):
         answer.strData = data
     elif isinstance(data, dict):
@@ -76,7 +88,7 @@ def harvest(answer: Any, method: str, *, keeps_metrics: bool) -> tuple[Any, list
     require_message(answer)
     if not answer.meta.metrics:
         return answer, []
-    found = json_format.MessageToDict(answer.meta)["metrics"]
+    found = [json_format.MessageToDict(metric) for metric in answer.meta.metrics]
     # Protobuf leaves a zero out, and JSON has no word for what is no number.
     metrics = custom_metrics.complete([{**metric, "value": float(metric.get("value", 0))} for metric in found])
     if not keeps_metrics:
@@ -91,16 +103,12 @@ def require_message(answer: Any) -> None:
 
 
 def array_of(data: Any) -> NDArray[Any]:
-    """The array of a DefaultData; float64[0] where it holds none. Errors: MessageRefused."""
+    """The array of a DefaultData; float64[0] where it holds none. Errors: WrapperError."""
     match data.WhichOneof("data_oneof"):
         case "tensor":
             return _tensor_array(data.tensor)
         case "ndarray":
-            rows = [plain(value) for value in data.ndarray.values]
-            try:
-                return np.array(rows)
-            except (ValueError, OverflowError) as error:
-                raise MessageRefused(str(error)) from error
+            return arrays.array_of([plain(value) for value in data.ndarray.values])
         case "tftensor":
             raise MessageRefused("data.tftensor needs TensorFlow, which is not here; send data.tensor or data.ndarray")
         case _:
@@ -108,14 +116,12 @@ def array_of(data: Any) -> NDArray[Any]:
 
 
 def plain(value: Any) -> Any:
-    """A google.protobuf.Value as Python's own. Errors: MessageRefused for NaN and infinity, which JSON cannot tell."""
+    """A google.protobuf.Value as Python's own. Errors: WrapperError for NaN and infinity, which JSON cannot tell."""
     match value.WhichOneof("kind"):
         case "number_value":
             number = value.number_value
             if not math.isfinite(number):
-                raise MessageRefused(
-                    f"{number} in a google.protobuf.Value, which holds finite numbers; send data.tensor"
-                )
+                raise MessageRefused(f"{number} in a google.protobuf.Value, which holds finite numbers; send data.tensor")
             return number
         case "string_value":
             return value.string_value
@@ -133,10 +139,7 @@ def _tensor_array(tensor: Any) -> NDArray[np.float64]:
     shape = list(tensor.shape)
     if not shape:
         raise MessageRefused("data.tensor has no shape; one such as [1, 2] is expected")
-    try:
-        return _doubles(tensor).reshape(shape)
-    except ValueError as error:
-        raise MessageRefused(str(error)) from error
+    return arrays.reshaped(_doubles(tensor), shape)
 
 
 def _doubles(tensor: Any) -> NDArray[np.float64]:
@@ -162,6 +165,15 @@ def _varint(number: int) -> bytes:
     return bytes(encoded)
 
 
+def _fill_meta(target: Any, meta: dict[str, Any]) -> None:
+    """What nearly every answer has without protobuf's JSON, which takes ten times as long."""
+    target.SetInParent()
+    target.puid = meta.pop("puid", "")
+    target.requestPath.update(meta.pop("requestPath", {}))
+    if meta:
+        json_format.ParseDict(meta, target)
+
+
 def _fill_data(data: Any, request: Any, array: NDArray[Any], own: Own) -> None:
     names = own.class_names(array)
     if names is not None:
@@ -171,7 +183,21 @@ def _fill_data(data: Any, request: Any, array: NDArray[Any], own: Own) -> None:
     if is_numeric and (request.WhichOneof("data_oneof") != "data" or mirrors_tensor):
         data.tensor.shape.extend(array.shape)
         data.tensor.values.extend(array.ravel().tolist())
-        data.tensor.SetInParent()
     else:
         data.ndarray.SetInParent()
-        data.ndarray.extend(array.tolist() if array.ndim else array)
+        _extend(data.ndarray, array.tolist() if array.ndim else array)
+
+
+def _extend(list_value: Any, items: Any) -> None:
+    """ListValue's own extend, at three times its speed for rows of numbers."""
+    add = list_value.values.add
+    for item in items:
+        kind = type(item)
+        if kind is float or kind is int:
+            add().number_value = item
+        elif kind is list:
+            nested = add().list_value
+            nested.SetInParent()
+            _extend(nested, item)
+        else:
+            list_value.append(item)

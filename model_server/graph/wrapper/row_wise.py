@@ -11,7 +11,7 @@ joined.
 
 `predict_many(messages)` (or `transform_input_many`, `transform_output_many`), beside the `_raw` method: it gets the
 messages as they came, trees and protobuf mixed, and returns a list of as many answers, or exceptions in their stead:
-what the `_raw` method would have returned or raised. It leaves the messages unchanged.
+what the `_raw` method would have returned or raised. Both leave the messages unchanged, which others look at too.
 
 Whatever goes wrong with the joint call (it raises; it returns something else than as many rows, or answers) each
 request is then answered alone.
@@ -48,7 +48,10 @@ def is_row_wise(wrapped: Wrapped, verb: Verb) -> bool:
 
 
 def answer_many(wrapped: Wrapped, verb: Verb, messages: Sequence[Any]) -> list[Any | GraphError]:
-    """Of each message, a tree (REST) or protobuf (gRPC): its answer, or the error in its stead."""
+    """Of each message, a tree (REST) or protobuf (gRPC): its answer, or the error in its stead.
+
+    For verbs that are row-wise; the messages stay as they are.
+    """
     if len(messages) > 1 and is_row_wise(wrapped, verb):
         if _has_many(wrapped, verb):
             return _by_many_method(wrapped, verb, messages)
@@ -72,6 +75,8 @@ def _joins_arrays(wrapped: Wrapped, verb: Verb) -> bool:
 
 
 def _alone(wrapped: Wrapped, verb: Verb, message: Any) -> Any | GraphError:
+    if not _has_many(wrapped, verb):
+        message = _own(message)
     try:
         if _is_proto(message):
             return wrapped.answer_proto(verb, message)
@@ -168,6 +173,34 @@ def _composed(wrapped: Wrapped, verb: Verb, message: Any, asked: Asked, part: An
         return wrapped.compose(verb.metric_label, message, Result(part, metrics=[]), _form(message), meta=asked.meta)
     except Exception as error:  # noqa: BLE001  (its own caller's, and nobody else's)
         return wrapped.failures.told(error, _path(verb, message))
+
+
+def _own(message: Any) -> Any:
+    """The message, with copies of what a plain method gets of it and might change; arrays are made for it anyway."""
+    if _is_proto(message):
+        own = type(message)()
+        own.CopyFrom(message)
+        return own
+    if not isinstance(message, dict):
+        return message
+    copied = {key: _copied(value) if key in {"meta", "jsonData"} else value for key, value in message.items()}
+    data = message.get("data")
+    if isinstance(data, dict) and isinstance(data.get("names"), list):
+        copied["data"] = {**data, "names": [*data["names"]]}
+    return copied
+
+
+def _copied(tree: Any) -> Any:
+    """Of a JSON tree, however deep it is."""
+    top = [tree]
+    unfinished: list[Any] = [top]
+    while unfinished:
+        copied = unfinished.pop()
+        for place, value in list(copied.items() if isinstance(copied, dict) else enumerate(copied)):
+            if isinstance(value, dict | list):
+                copied[place] = value.copy()
+                unfinished.append(copied[place])
+    return top[0]
 
 
 def _is_proto(message: Any) -> bool:

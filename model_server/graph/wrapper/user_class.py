@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from model_server.errors import ModelServerError
 from model_server.graph.errors import ComponentBroken
-
-logger = logging.getLogger(__name__)
 
 TRUE: Final = frozenset({"y", "yes", "t", "true", "on", "1"})
 FALSE: Final = frozenset({"n", "no", "f", "false", "off", "0"})
@@ -87,15 +84,16 @@ def make(user_class: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
 
 
 def load(user_object: Any) -> None:
-    """Call `load()`, if there is one: once a process, before its first request. Errors: ComponentBroken."""
+    """Call `load()`, if there is one: once a process, before its first request. Errors: ComponentBroken.
+
+    Seldon's wrapper takes an AttributeError out of it for "there is no load()", and serves a model that is half loaded.
+    """
+    if not hasattr(user_object, "load"):
+        return
     try:
         user_object.load()
     except NotImplementedError:
         pass
-    except AttributeError:
-        # Seldon's wrapper takes it for "there is no load()", and starts, wherever it came from; so do we, but say so.
-        if hasattr(user_object, "load"):
-            logger.exception("load() of %s failed; starting all the same, as Seldon does", type(user_object).__name__)
     except Exception as error:
         raise ComponentBroken(f"{type(user_object).__name__}.load() failed: {_told(error)}") from error
 

@@ -10,22 +10,57 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import psutil
+
 from deployments.local.leftovers import processes_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 
 
-def predictor(
-    name, traffic=None, *, env=(), model_uri=None, parameters=(), shadow=False, model_name="echo_model.EchoModel"
-):
-    graph = {"name": "echo", "type": "MODEL", "parameters": list(parameters)}
-    if model_uri:
-        graph["modelUri"] = model_uri
-    variables = [{"name": "MODEL_NAME", "value": model_name}, *({"name": k, "value": v} for k, v in env)]
-    container = {"name": "echo", "image": "echo:1", "env": variables}
-    found = {"name": name, "graph": graph, "componentSpecs": [{"spec": {"containers": [container]}}]}
+ECHO = "echo_model.EchoModel"
+
+
+def predictor(name, traffic=None, *, shadow=False, **of_the_node):
+    """A predictor of one node, `echo`."""
+    found = graph_of(name, node("echo", **of_the_node))
     return found | ({} if traffic is None else {"traffic": traffic}) | ({"shadow": True} if shadow else {})
+
+
+def node(
+    name,
+    kind="MODEL",
+    *children,
+    model_name=ECHO,
+    env=(),
+    model_uri=None,
+    parameters=(),
+    implementation=None,
+):
+    """A node of a graph, with what its container should have; `graph_of` puts both in their places."""
+    fields = {"type": kind, "implementation": implementation, "modelUri": model_uri, "parameters": list(parameters)}
+    variables = [{"name": "MODEL_NAME", "value": model_name}, *({"name": k, "value": v} for k, v in env)]
+    return {
+        "name": name,
+        **{key: value for key, value in fields.items() if value},
+        "children": list(children),
+        "env": variables,
+    }
+
+
+def graph_of(name, root):
+    """A predictor with that graph, and a container for each node that is no implementation of Seldon's."""
+    containers = []
+
+    def placed(each):
+        found = {key: value for key, value in each.items() if key not in {"env", "children"}}
+        if "implementation" not in each:
+            containers.append({"name": each["name"], "image": f"{each['name']}:1", "env": each["env"]})
+        children = [placed(child) for child in each["children"]]
+        return found | ({"children": children} if children else {})
+
+    graph = placed(root)
+    return {"name": name, "graph": graph, "componentSpecs": [{"spec": {"containers": containers}}]}
 
 
 def overlay(*predictors, annotations=None, name="xgboost", namespace="seldon"):
@@ -56,6 +91,30 @@ def eventually(condition, seconds=30.0, what="the condition"):
     raise AssertionError(f"{what} did not hold within {seconds} s")
 
 
+def ports_of(status):
+    """Every port that a program of a runtime listens on, its gateway apart."""
+    programs = [program for each in status["predictors"] for program in (each, *each["components"])]
+    return {port for program in programs for port in program["ports"].values()}
+
+
+def champion_of(forkcast):
+    """What is known of the champion as a whole, and of its only component's wrapper."""
+    champion = forkcast.status_of("champion")
+    return champion, *champion["components"]
+
+
+def has_restarted(now, before):
+    return now["restarts"] == before["restarts"] + 1 and now["pid"] not in {None, before["pid"]}
+
+
+def tree_of(pid):
+    return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+
+
+def assert_have_ended(processes):
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
+
+
 class Forkcast:
     """The command, run in a folder of its own on a port of its own."""
 
@@ -77,8 +136,8 @@ class Forkcast:
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
-    def up(self, text):
-        return self("up", self.write(text), "--port", str(self.port), "--detach")
+    def up(self, text, *options, **how):
+        return self("up", self.write(text), "--port", str(self.port), "--detach", *options, **how)
 
     def start_in_foreground(self, text):
         log = (self.folder / "foreground.log").open("w")
@@ -99,8 +158,8 @@ class Forkcast:
         eventually(lambda: "ready: http" in (self.folder / "foreground.log").read_text(), what="being ready")
         return process
 
-    def apply(self, text, **options):
-        return self("apply", self.write(text, "next.json"), **options)
+    def apply(self, text, *options, **how):
+        return self("apply", self.write(text, "next.json"), *options, **how)
 
     def status(self):
         return json.loads(self("status", "--json"))
@@ -122,8 +181,7 @@ class Forkcast:
     def assert_nothing_is_left(self, status):
         """No process of the run, and no port of its `status`, is there any more."""
         assert self.processes() == []
-        ports = [self.port, *(port for each in status["predictors"] for port in each["ports"].values())]
-        for port in ports:
+        for port in [self.port, *ports_of(status)]:
             with closing(socket.socket()) as probe:
                 assert probe.connect_ex(("127.0.0.1", port)) != 0, f"port {port} is still listened on"
 

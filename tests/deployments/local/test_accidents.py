@@ -3,17 +3,28 @@
 import os
 import signal
 
-import numpy as np
 import psutil
 import pytest
-from runtime_under_test import eventually, overlay, predictor
-from seldon_core.seldon_client import SeldonClient
+from runtime_under_test import (
+    assert_have_ended,
+    champion_of,
+    eventually,
+    graph_of,
+    has_restarted,
+    node,
+    overlay,
+    predictor,
+    tree_of,
+)
 from steady_load import Load
 
 pytestmark = [pytest.mark.component, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 AB_TEST = overlay(predictor("champion", 50), predictor("challenger", 50))
+
+
+FUSED_AND_ISOLATED = pytest.mark.parametrize("options", [[], ["--isolated"]], ids=["fused", "isolated"])
 
 
 @pytest.fixture
@@ -29,11 +40,6 @@ def mended(forkcast_of_module):
     return forkcast_of_module
 
 
-def is_back(forkcast, before):
-    each = forkcast.status_of(before["predictor"])
-    return each["condition"] == "ready" and each["restarts"] == before["restarts"] + 1 and each["pid"] != before["pid"]
-
-
 def test_envoy_comes_back_on_the_same_port_after_kill_9(mended):
     old = mended.status()["envoy"]["pid"]
     with Load(mended.url, 50) as load:
@@ -46,50 +52,59 @@ def test_envoy_comes_back_on_the_same_port_after_kill_9(mended):
     assert envoy["pid"] != old
 
 
-def test_a_killed_wrapper_comes_back_whole_and_the_other_predictor_serves_meanwhile(mended):
-    champion = mended.status_of("champion")
-    tree = [psutil.Process(champion["pid"]), *psutil.Process(champion["pid"]).children(recursive=True)]
-    assert len(tree) > 4  # gunicorn, its worker, gRPC, metrics, ...: kill -9 of the first one orphans the others
+def test_a_killed_graph_server_comes_back_whole_and_the_other_predictor_serves_meanwhile(mended):
+    (before,) = champion_of(mended)
+    tree = tree_of(before["pid"])
+    assert len(tree) >= 2  # the one that holds the sockets, and its worker: kill -9 of the first orphans the other
     with Load(mended.url, 50) as load:
         eventually(lambda: {"champion", "challenger"} <= set(load.answers))
-        os.kill(champion["pid"], signal.SIGKILL)
-        eventually(lambda: is_back(mended, champion), what="the champion being back")
+        os.kill(before["pid"], signal.SIGKILL)
+
+        def is_back():
+            (champion,) = champion_of(mended)
+            return champion["condition"] == "ready" and has_restarted(champion, before)
+
+        eventually(is_back, what="the champion being back")
         n_until_back = len(load.answers)
         eventually(lambda: "champion" in load.answers[n_until_back:])
     assert "challenger" in load.answers
     assert all(failure.startswith("failed: 503") for failure in load.failures)
-    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in tree)
+    assert_have_ended(tree)
 
 
-def test_a_wrapper_whose_grpc_worker_died_is_started_anew(mended):
-    champion = mended.status_of("champion")
-    client = SeldonClient(
-        deployment_name="xgboost", namespace="seldon", gateway_endpoint=mended.gateway, transport="grpc"
-    )
-    (worker,) = [
-        process
-        for process in psutil.Process(champion["pid"]).children(recursive=True)
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == champion["ports"]["grpc"]
-    ]
+def test_a_killed_worker_of_a_graph_server_is_replaced_by_its_server(mended):
+    (before,) = champion_of(mended)
+    (worker,) = psutil.Process(before["pid"]).children()
     with Load(mended.url, 50) as load:
-        os.kill(worker.pid, signal.SIGKILL)
-        eventually(lambda: is_back(mended, champion), what="the champion being back")
-    assert "champion" in load.answers
-    eventually(
-        lambda: client.predict(data=np.array([[1.0]])).response["meta"]["tags"]["predictor"] == "champion",
-        what="gRPC being answered by the champion",
-    )
+        eventually(lambda: "champion" in load.answers)
+        worker.kill()
+        eventually(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+        n_until_killed = len(load.answers)
+        eventually(lambda: "champion" in load.answers[n_until_killed:])
+    (after,) = champion_of(mended)
+    assert (after["pid"], after["restarts"]) == (before["pid"], before["restarts"])
 
 
-def test_when_the_runtime_is_killed_everything_ends_by_itself(ab_test):
-    status = ab_test.status()
-    with Load(ab_test.url, 50) as load:
+def test_a_graph_server_that_hangs_is_started_anew(mended):
+    (before,) = champion_of(mended)
+    tree = tree_of(before["pid"])
+    for process in tree:
+        process.suspend()
+    eventually(lambda: has_restarted(champion_of(mended)[0], before), what="another graph server")
+    eventually(lambda: champion_of(mended)[0]["condition"] == "ready", what="the champion being back")
+    assert_have_ended(tree)
+
+
+@FUSED_AND_ISOLATED
+def test_when_the_runtime_is_killed_everything_ends_by_itself(forkcast, options):
+    forkcast.up(AB_TEST, *options)
+    status = forkcast.status()
+    with Load(forkcast.url, 50) as load:
         eventually(lambda: len(load.answers) > 10)
         os.kill(status["pid"], signal.SIGKILL)
-        eventually(lambda: not ab_test.processes(), what="the end of every process")
-    ab_test.assert_nothing_is_left(status)
-    assert "nothing is running here" in ab_test("status", code=2)
+        eventually(lambda: not forkcast.processes(), what="the end of every process")
+    forkcast.assert_nothing_is_left(status)
+    assert "nothing is running here" in forkcast("status", code=2)
 
 
 def test_down_ends_what_is_left_when_the_guardian_died_with_the_runtime(ab_test):
@@ -143,7 +158,7 @@ def test_a_foreground_runtime_leaves_nothing_when_it_is_interrupted(forkcast, nu
 
 def test_a_runtime_that_is_interrupted_while_it_starts_leaves_nothing(forkcast):
     process = forkcast.start_in_foreground(AB_TEST)
-    eventually(lambda: len(forkcast.processes()) > 3, what="wrappers that are starting")
+    eventually(lambda: len(forkcast.processes()) > 2, what="graph servers that are starting")
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0
     assert forkcast.processes() == []
@@ -158,10 +173,24 @@ def test_down_leaves_nothing(ab_test):
     assert "nothing is running here" in ab_test("down", code=2)
 
 
-def test_an_up_whose_predictor_does_not_start_says_why_and_leaves_nothing(forkcast):
+@pytest.mark.parametrize(
+    ("options", "program"),
+    [([], "xgboost-champion"), (["--detach"], "xgboost-champion"), (["--isolated"], "xgboost-champion.echo")],
+    ids=["foreground", "detached", "isolated"],
+)
+def test_an_up_whose_predictor_does_not_start_says_why_and_leaves_nothing(forkcast, options, program):
     broken = overlay(predictor("champion", model_name="echo_model.BrokenModel"))
-    for options in ([], ["--detach"]):
-        said = forkcast("up", forkcast.write(broken), "--port", str(forkcast.port), *options, code=1)
-        assert "xgboost-champion ended with exit code 1 before it was ready" in said
-        assert "RuntimeError: no model in" in said
-        assert forkcast.processes() == []
+    said = forkcast("up", forkcast.write(broken), "--port", str(forkcast.port), *options, code=1)
+    assert f"{program} ended with exit code 1 before it was ready" in said
+    assert "RuntimeError: no model in" in said
+    assert forkcast.processes() == []
+
+
+def test_an_up_over_a_folder_without_a_model_says_what_is_looked_for_and_leaves_nothing(forkcast):
+    (forkcast.folder / "models" / "empty").mkdir(parents=True)
+    prepackaged = node("m", None, implementation="XGBOOST_SERVER", model_uri="pvc://models/empty")
+    said = forkcast.up(overlay(graph_of("champion", prepackaged)), code=1)
+    assert "xgboost-champion ended with exit code 1 before it was ready" in said
+    assert "models/empty" in said
+    assert "model.bst" in said
+    assert forkcast.processes() == []

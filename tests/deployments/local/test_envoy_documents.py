@@ -1,12 +1,12 @@
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from runtime_under_test import overlay, predictor
 
 from deployments.local.envoy import Gateway, bootstrap, clusters, routes
-from deployments.local.plan import Ports
 from deployments.local.planning import plan
+from deployments.local.programs import Ports
 from deployments.seldon import load_documents
 
 
@@ -33,31 +33,33 @@ def splits(draw):
     return [high - low for low, high in zip([0, *cuts], [*cuts, 100], strict=True)]
 
 
+@settings(deadline=None)
 @given(splits())
 def test_the_weights_of_a_plan_come_back_from_the_document_for_rest_and_grpc_alike(split):
     the_plan = planned(*(predictor(f"p{i}", percent) for i, percent in enumerate(split)))
     document = json.loads(json.dumps(routes(the_plan, "7")))
     (route,) = the_plan.routes
-    expected = {each.component.key: each.percent for each in route.destinations if each.percent}
+    expected = {each.server.key: each.percent for each in route.destinations if each.percent}
     rest, grpc, _ = entries(document)
     assert weights(rest, "-rest") == weights(grpc, "-grpc") == expected
     assert sum(expected.values()) == 100
     assert document["version_info"] == "7"
 
 
+@settings(deadline=None)
 @given(splits())
-def test_every_cluster_that_is_routed_to_exists_and_is_dialled_on_its_components_own_port(split):
+def test_every_cluster_that_is_routed_to_exists_and_is_dialled_on_its_servers_own_port(split):
     the_plan = planned(*(predictor(f"p{i}", percent) for i, percent in enumerate(split)))
-    ports = {each.key: Ports(1000 + i, 2000 + i, 3000 + i) for i, each in enumerate(the_plan.components)}
-    document = clusters(the_plan.components, ports, "1")
+    ports = {each.key: Ports(1000 + i, 2000 + i, 3000 + i) for i, each in enumerate(the_plan.servers)}
+    document = clusters(the_plan.servers, ports, "1")
     dialled = {
         each["name"]: each["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]
         for each in document["resources"]
     }
-    for component in the_plan.components:
-        own = ports[component.key]
-        assert dialled[f"{component.key}-rest"] == {"socket_address": {"address": "127.0.0.1", "port_value": own.http}}
-        assert dialled[f"{component.key}-grpc"] == {"socket_address": {"address": "127.0.0.1", "port_value": own.grpc}}
+    for server in the_plan.servers:
+        own = ports[server.key]
+        assert dialled[f"{server.key}-rest"] == {"socket_address": {"address": "127.0.0.1", "port_value": own.http}}
+        assert dialled[f"{server.key}-grpc"] == {"socket_address": {"address": "127.0.0.1", "port_value": own.grpc}}
     rest, grpc, _ = entries(routes(the_plan, "1"))
     routed = [each["name"] for entry in (rest, grpc) for each in entry["route"]["weighted_clusters"]["clusters"]]
     assert set(routed) <= set(dialled)
@@ -82,7 +84,7 @@ def test_each_transport_has_its_own_timeout():
 
 def test_a_shadow_is_mirrored_to_and_never_routed_to():
     the_plan = planned(predictor("champion", 100), predictor("dark", 35, shadow=True))
-    dark = the_plan.routes[0].shadow.component.key
+    dark = the_plan.routes[0].shadow.server.key
     rest, grpc, _ = entries(routes(the_plan, "1"))
     for entry, suffix in ((rest, "-rest"), (grpc, "-grpc")):
         (mirror,) = entry["route"]["request_mirror_policies"]
@@ -91,10 +93,14 @@ def test_a_shadow_is_mirrored_to_and_never_routed_to():
         assert dark not in weights(entry, suffix)
 
 
-def test_a_component_without_a_grpc_server_has_no_grpc_cluster():
-    (component,) = planned(predictor("champion", env=[("GRPC_WORKERS", "0")])).components
-    document = clusters([component], {component.key: Ports(1, 2, 3)}, "1")
-    assert [each["name"] for each in document["resources"]] == [f"{component.key}-rest"]
+def test_the_graph_server_is_asked_over_rest_whether_it_is_ready_for_grpc_too():
+    (server,) = planned(predictor("champion")).servers
+    document = clusters([server], {server.key: Ports(http=1, grpc=2, metrics=1)}, "1")
+    for cluster in document["resources"]:
+        (endpoint,) = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+        assert endpoint["endpoint"]["health_check_config"] == {"port_value": 1}
+        (check,) = cluster["health_checks"]
+        assert check["http_health_check"] == {"path": "/ready"}
 
 
 def test_two_deployments_share_the_gateway():

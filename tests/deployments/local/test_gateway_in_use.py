@@ -1,4 +1,4 @@
-"""What a client of a running overlay meets: real Envoy, real stock wrappers, and the real SeldonClient."""
+"""What a client of a running overlay meets: real Envoy, real graph servers, and the real SeldonClient."""
 
 import subprocess
 
@@ -6,7 +6,7 @@ import numpy as np
 import psutil
 import pytest
 import requests
-from runtime_under_test import overlay, predictor
+from runtime_under_test import overlay, ports_of, predictor
 from seldon_core.seldon_client import SeldonClient
 from steady_load import BODY, ask_many
 
@@ -24,6 +24,28 @@ def test_seldon_client_is_answered_through_the_gateway(shared_forkcast, transpor
     assert answer.response["meta"]["tags"]["predictor"] in {"champion", "challenger"}
 
 
+@pytest.mark.parametrize("transport", ["rest", "grpc"])
+def test_seldon_clients_feedback_on_an_answer_is_taken_through_the_gateway(shared_forkcast, transport):
+    client = SeldonClient(
+        deployment_name="xgboost",
+        namespace="seldon",
+        gateway_endpoint=shared_forkcast.gateway,
+        transport=transport,
+        client_return_type="proto",
+    )
+    answer = client.predict(data=np.array([[1.0, 2.5]]), payload_type="ndarray")
+    thanks = client.feedback(prediction_request=answer.request, prediction_response=answer.response, reward=1.0)
+    assert thanks.success, thanks.msg
+
+
+def test_an_explanation_where_there_is_no_explainer_fails_cleanly(shared_forkcast):
+    client = SeldonClient(deployment_name="xgboost", namespace="seldon", gateway_endpoint=shared_forkcast.gateway)
+    explanation = client.explain(predictor="champion", data=np.array([[1.0]]))
+    assert not explanation.success
+    assert "404" in explanation.msg
+    assert shared_forkcast.status_of("champion")["condition"] == "ready"
+
+
 def test_90_of_100_requests_reach_the_champion(shared_forkcast):
     answers = ask_many(shared_forkcast.url, 1500)
     assert set(answers) == {"champion", "challenger"}
@@ -38,7 +60,7 @@ def test_a_body_of_20_mb_is_answered_413_and_the_next_request_is_well(shared_for
     assert session.post(shared_forkcast.url, json=BODY, timeout=30).status_code == 200
 
 
-def test_a_grpc_message_over_the_wrappers_own_limit_is_refused_by_the_wrapper(shared_forkcast):
+def test_a_grpc_message_over_the_servers_own_limit_is_refused_by_the_server(shared_forkcast):
     client = SeldonClient(
         deployment_name="xgboost",
         namespace="seldon",
@@ -78,7 +100,7 @@ def test_nothing_listens_beyond_loopback(shared_forkcast):
     for process in shared_forkcast.processes():
         listening |= {each.laddr for each in process.net_connections("inet") if each.status == psutil.CONN_LISTEN}
     status = shared_forkcast.status()
-    expected = {shared_forkcast.port, *(port for each in status["predictors"] for port in each["ports"].values())}
+    expected = {shared_forkcast.port, *ports_of(status)}
     assert {address.port for address in listening} == expected
     assert {address.ip for address in listening} <= loopback
 
@@ -108,6 +130,7 @@ def test_status_counts_the_requests_of_each_predictor(shared_forkcast):
 def test_logs_shows_one_component_by_its_predictors_name(shared_forkcast):
     shown = shared_forkcast("logs", "challenger")
     assert "xgboost-challenger | " in shown
+    assert "an echo for challenger" in shown
     assert "xgboost-champion" not in shown
     assert "there are: " in shared_forkcast("logs", "nobody", code=2)
 

@@ -21,7 +21,7 @@ def test_a_wrapper_whose_grpc_port_is_taken_ends_and_says_why():
         rest.close()
         metrics.close()
         done = subprocess.run(
-            [sys.executable, "-m", "deployments.local.stock_wrapper", "echo_model.EchoModel"]
+            [sys.executable, "-m", "deployments.local.stock_wrapper", "echo_model.Doubler"]
             + [
                 word
                 for pair in zip(("--http-port", "--grpc-port", "--metrics-port"), ports, strict=True)

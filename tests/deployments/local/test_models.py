@@ -1,6 +1,6 @@
 import pytest
 
-from deployments.local.errors import ModelMissing, UnsupportedOverlay
+from deployments.local.errors import ModelMissing
 from deployments.local.models import digest, folder_of, model_folders
 
 
@@ -19,9 +19,10 @@ def test_every_missing_model_is_named_with_what_to_do(tmp_path):
     assert "forkcast train" in missing.value.message
 
 
-def test_what_only_a_cluster_fetches_is_refused(tmp_path):
-    with pytest.raises(UnsupportedOverlay, match="s3:// is fetched on a cluster only"):
-        folder_of("s3://bucket/model", tmp_path)
+@pytest.mark.parametrize("uri", ["s3://bucket/model", "gs://bucket/model", "https://example.org/model"])
+def test_what_lies_elsewhere_is_no_folder_of_this_machine_and_not_looked_for(tmp_path, uri):
+    assert folder_of(uri, tmp_path) is None
+    assert model_folders([uri], tmp_path) == {}
 
 
 def test_a_digest_notices_a_files_name_its_content_and_nothing_else(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.local.errors import AlreadyRunning, NothingRunning, PortTaken, UnknownComponent
+from deployments.local.errors import AlreadyRunning, NothingRunning, PortTaken, UnknownProgram
 from deployments.local.logs import LARGEST_FILE_BYTES, LogFile, files_of, follow, last_lines
 from deployments.local.ports import _take, give_back, require_free, take_ports
 from deployments.local.settings import Settings
@@ -35,7 +35,9 @@ def test_sockets_have_a_path_that_the_kernel_takes_and_are_gone_afterwards(tmp_p
         folder = Path(record.sockets)
         assert folder.stat().st_mode & 0o077 == 0
         record.control_socket.touch()
+        (record.temporary / "left").touch()
     assert not record.control_socket.exists()
+    assert not record.temporary.exists()
     assert folder.exists() == (folder == state.path)
 
 
@@ -104,8 +106,17 @@ def test_a_log_is_meant_by_its_predictor_or_by_its_whole_name(tmp_path):
     assert set(files_of(tmp_path, "champion")) == {"xgboost-champion"}
     assert set(files_of(tmp_path, "xgboost-champion")) == {"xgboost-champion"}
     assert len(files_of(tmp_path, None)) == 3
-    with pytest.raises(UnknownComponent, match="there are: envoy, xgboost-challenger, xgboost-champion"):
+    with pytest.raises(UnknownProgram, match="there are: envoy, xgboost-challenger, xgboost-champion"):
         files_of(tmp_path, "hampion")
+
+
+def test_the_logs_of_an_isolated_predictor_are_meant_together_or_one_by_one(tmp_path):
+    for name in ("xgboost-champion", "xgboost-champion.scorer", "xgboost-champion.router", "xgboost-dark.scorer"):
+        (tmp_path / f"{name}.log").touch()
+    of_champion = {"xgboost-champion", "xgboost-champion.scorer", "xgboost-champion.router"}
+    assert set(files_of(tmp_path, "champion")) == of_champion
+    assert set(files_of(tmp_path, "champion.scorer")) == {"xgboost-champion.scorer"}
+    assert set(files_of(tmp_path, "scorer")) == {"xgboost-champion.scorer", "xgboost-dark.scorer"}
 
 
 @pytest.mark.parametrize("wrong", [{"port": 0}, {"port": 70_000}, {"drain_seconds": 0}, {"stop_grace_seconds": -1}])

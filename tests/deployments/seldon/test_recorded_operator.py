@@ -3,6 +3,7 @@
 FORKCAST_SELDON_VECTORS names the folder with `operator/*.json`.
 """
 
+import base64
 import json
 import os
 from pathlib import Path
@@ -14,8 +15,11 @@ from deployments.seldon import (
     RefusedBy,
     SeldonDeployment,
     defaulted,
+    engine_predictor,
+    engine_variables,
     environment,
     load_documents,
+    pod_annotations,
     webhook_message,
 )
 from deployments.seldon.environment import ForeignServer
@@ -101,6 +105,67 @@ def test_every_container_has_the_operators_environment_in_its_order(case):
             assert list(environments(written)) == list(recorded_environments(written, vector))
     else:
         assert list(environments(written)) == list(recorded_environments(written, vector))
+
+
+OTHER_ENGINE = {
+    "annotations-everywhere": "an annotation value holds =, which we refuse",
+    "engine-separate-pod": "Seldon does not tell an engine of its own pod about annotations and environments; we do",
+    "engine-separate-pod-foreign-zero": "as above",
+    "engine-separate-pod-in-wrong-place": "as above",
+    "engine-separate-pod-two-predictors": "as above",
+    "env-user-http-port": "refused by us: it wipes the environment",
+    "huggingface-no-uri": "MLServer's variables are not modelled",
+    "ssl": "the certificates' folder is told to the container, and not to the engine about it",
+    "tensorflow-server-tensorflow": "TensorFlow Serving's variables are not modelled",
+    "triton-server": "Triton's variables are not modelled",
+    "xgboost-server-v2": "MLServer's variables are not modelled",
+}
+
+
+@pytest.mark.parametrize("case", [case for case in CREATING if case not in OTHER_ENGINE])
+def test_every_orchestrator_is_told_what_the_operators_is(case):
+    vector = VECTORS[case]
+    written = parse(vector["input"])
+    engines = [
+        (deployment["spec"]["template"]["metadata"]["annotations"], container)
+        for deployment in vector["creates"]["deployments"]
+        for container in deployment["spec"]["template"]["spec"]["containers"]
+        if container["name"] == "seldon-container-engine" and "env" in container
+    ]
+    for annotations, engine in engines:
+        predictor = written.predictor(engine["args"][engine["args"].index("--predictor") + 1])
+        variables = {}
+        for each in engine["env"]:
+            variables[each["name"]] = each.get("value", "")
+        told = json.loads(base64.b64decode(variables.pop("ENGINE_PREDICTOR")))
+        assert projected(engine_predictor(written, predictor)) == projected(told)
+        ours = {"REQUEST_LOGGER_DEFAULT_ENDPOINT": "http://default-broker"} | engine_variables(written, predictor)
+        assert ours == {key: value for key, value in variables.items() if key != "SELDON_CERT_MOUNT_PATH"}
+        assert pod_annotations(written, predictor).items() <= annotations.items()
+
+
+def projected(predictor):
+    """What we describe of a predictor, nothings left out."""
+    plain = {key: predictor.get(key) for key in ("name", "annotations", "labels", "graph")}
+    plain["env"] = predictor.get("svcOrchSpec", {}).get("env")
+    plain["containers"] = [
+        {"name": each["name"], "image": each.get("image"), "env": with_texts(each.get("env") or [])}
+        for component in predictor["componentSpecs"]
+        for each in component["spec"]["containers"]
+        if each["name"] not in {"seldon-container-engine", "tfserving"}
+    ]
+    return without_nothings(plain)
+
+
+def with_texts(env):
+    return [{"name": each["name"], "value": each.get("value") or "-"} for each in env]
+
+
+def without_nothings(tree):
+    if isinstance(tree, dict):
+        found = {key: without_nothings(value) for key, value in tree.items()}
+        return {key: value for key, value in found.items() if value not in ({}, [], None, "")}
+    return [without_nothings(each) for each in tree] if isinstance(tree, list) else tree
 
 
 def containers(written):

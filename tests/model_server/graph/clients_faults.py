@@ -1,4 +1,4 @@
-"""What is wrong with a message, as a tree or as protobuf, so that whoever sent it can mend it. Knows nothing of our code."""
+"""What is wrong with a message, a tree or protobuf, so that whoever sent it can mend it. Knows nothing of our code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def has_odd_metrics(tree):
     return bool(meta_of(tree).get("metrics"))
 
 
-def has_odd_payload(tree):
+def has_odd_payload(tree):  # noqa: PLR0911 -- a list of faults
     """Whether the payload is none by Seldon's own rules, or numpy makes no array of it."""
     if not isinstance(tree, dict) or not {"data", "jsonData", "strData", "binData"} & tree.keys():
         return True

@@ -12,7 +12,7 @@ from typing import Any
 
 from google.protobuf import json_format
 from recorded_learning import SELDONS, Learners, Rule
-from stated_differences import ANY, CLIENTS_FAULT, NO_WORDS, Differences, failure
+from stated_differences import ANY, CLIENTS_FAULT, Differences, failure
 
 from model_server.graph import protos
 
@@ -132,13 +132,6 @@ def grpc_without_meta(step, receive):
     return None
 
 
-@DIFFERENCES("A caller's fault is INVALID_ARGUMENT with its words: grpcio's UNKNOWN has none of them.")
-def grpc_clients_fault(step, receive):
-    if not step.is_rest and isinstance(receive.get("details"), str) and receive["details"] == NO_WORDS:
-        return {"code": "INVALID_ARGUMENT", "details": ANY}
-    return None
-
-
 @DIFFERENCES("A component of this process that is late is named over gRPC too.")
 def late_components_are_named(step, receive):
     if step.mode == FUSED and receive.get("code") == "DEADLINE_EXCEEDED":
@@ -150,13 +143,6 @@ def late_components_are_named(step, receive):
 def grpc_too_large(step, receive):
     if receive.get("code") == "RESOURCE_EXHAUSTED":
         return {"code": "RESOURCE_EXHAUSTED", "details": ANY}
-    return None
-
-
-@DIFFERENCES("Nobody listens: the operating system's reason is told, not Go's nesting of it.")
-def grpc_unreachable(step, receive):
-    if step.conversation == "component-away" and not step.is_rest:
-        return {"code": "UNAVAILABLE", "details": ANY}
     return None
 
 

@@ -1,7 +1,8 @@
-"""Users' objects in the server's own process: of the right class, with its parameters, each in its container's world."""
+"""Users' objects in the server's own process: of the right class, with its parameters, in its container's world."""
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,10 @@ class Echo:
         self.environment = dict(os.environ)
         self.parameters = parameters
 
+class Loads(Echo):
+    def load(self):
+        self.environment = dict(os.environ)
+
 class Sets:
     def __init__(self):
         os.environ["OMP_NUM_THREADS"] = "1"
@@ -55,14 +60,20 @@ def module(tmp_path, monkeypatch, request):
     return name
 
 
+@pytest.fixture(autouse=True)
+def path_as_it_was(monkeypatch):
+    """Servers look for classes in the current folder, and are processes of their own elsewhere."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """Volumes with a small model of XGBoost in `models/booster`."""
     volumes = tmp_path_factory.mktemp("volumes")
     folder = volumes / "models" / "booster"
     folder.mkdir(parents=True)
-    X = np.random.default_rng(1).normal(size=(50, 2))
-    xgb.train({"nthread": 1}, xgb.DMatrix(X, X.sum(axis=1), nthread=1), 2).save_model(folder / "model.json")
+    sent = np.random.default_rng(1).normal(size=(50, 2))
+    xgb.train({"nthread": 1}, xgb.DMatrix(sent, sent.sum(axis=1), nthread=1), 2).save_model(folder / "model.json")
     return volumes
 
 
@@ -107,7 +118,10 @@ def test_a_component_runs_here_unless_it_listens_elsewhere_or_there_is_none(one,
             "node in has neither an endpoint nor a class: give its container the env MODEL_NAME",
         ),
         (node("in", environment={"MODEL_NAME": ""}), "node in has neither an endpoint nor a class"),
-        (node("s", implementation="SKLEARN_SERVER"), "node s is a prepackaged SKLEARN_SERVER; XGBOOST_SERVER is the one"),
+        (
+            node("s", implementation="SKLEARN_SERVER"),
+            "node s is a prepackaged SKLEARN_SERVER; XGBOOST_SERVER is the one",
+        ),
         (node("b", implementation="XGBOOST_SERVER"), "node b is an XGBOOST_SERVER without a modelUri"),
     ],
 )
@@ -216,7 +230,7 @@ def test_what_cannot_be_made_says_why_and_leaves_the_environment_as_it_was(modul
 def test_parameters_that_a_prepackaged_server_does_not_take_are_named(model, tmp_path):
     parameters = ({"name": "method", "value": "predict_proba", "type": "STRING"},)
     one = node(implementation="XGBOOST_SERVER", model_uri="pvc://models/booster", parameters=parameters)
-    with pytest.raises(ComponentBroken, match="XGBOOST_SERVER takes no parameter but model_uri.* this node has method"):
+    with pytest.raises(ComponentBroken, match=r"XGBOOST_SERVER takes no parameter .* this node has method"):
         made(one, tmp_path, volumes=model)
 
 
@@ -235,12 +249,8 @@ def test_an_environment_ends_with_an_exception_too(monkeypatch):
     monkeypatch.setenv("PREDICTOR_ID", "of the server")
     before = dict(os.environ)
 
-    def fail():
-        with environment({"A": "1", "PREDICTOR_ID": "2"}):
-            assert (os.environ["A"], os.environ["PREDICTOR_ID"]) == ("1", "2")
-            raise RuntimeError
-
-    pytest.raises(RuntimeError, fail)
+    with pytest.raises(RuntimeError, match=r"^1 2$"), environment({"A": "1", "PREDICTOR_ID": "2"}):
+        raise RuntimeError(os.environ["A"] + " " + os.environ["PREDICTOR_ID"])
     assert dict(os.environ) == before
 
 
@@ -272,6 +282,27 @@ def test_all_that_run_here_are_made_by_the_names_of_their_nodes(module, model, t
     assert isinstance(everything["b"], XGBoostServer)
 
 
+def test_a_class_loads_in_the_environment_it_was_made_in(module, model, monkeypatch):
+    monkeypatch.setenv("PREDICTIVE_UNIT_ID", "of the server")
+    own = {"MODEL_NAME": f"{module}.Loads", "MODEL_KEY": "the container's"}
+    graph = node("a", environment=own, model_uri="pvc://models/booster", children=(node("b", environment=own),))
+    everything = make_all(Settings(predictor=predictor(graph), deployment="dep", volumes=model))
+    at_construction = {name: loads.environment for name, loads in everything.items()}
+    before = dict(os.environ)
+    everything.load()
+    assert {name: loads.environment for name, loads in everything.items()} == at_construction
+    assert at_construction["a"]["MLSERVER_MODEL_URI"] == str(model / "models" / "booster")
+    assert at_construction["b"]["PREDICTIVE_UNIT_ID"] == "b"
+    assert dict(os.environ) == before
+
+
+def test_a_class_that_cannot_load_says_so(module, tmp_path):
+    (tmp_path / f"{module}.py").write_text("class Fails:\n    def load(self):\n        raise RuntimeError('no luck')")
+    everything = make_all(Settings(class_name=f"{module}.Fails"))
+    with pytest.raises(ComponentBroken, match=r"Fails\.load\(\) failed: RuntimeError: no luck"):
+        everything.load()
+
+
 def test_nothing_is_made_where_one_node_is_not_described(module, tmp_path):
     marker = tmp_path / "made"
     (tmp_path / f"{module}.py").write_text(f"open({str(marker)!r}, 'w')")
@@ -285,8 +316,9 @@ def test_a_single_class_is_made_in_the_servers_own_environment(module, monkeypat
     monkeypatch.setenv("PREDICTIVE_UNIT_ID", "told by the operator")
     parameters = ({"name": "n", "value": "3", "type": "INT"},)
     everything = make_all(Settings(class_name=f"{module}.Echo", parameters=parameters))
-    assert list(everything) == [f"{module}.Echo"]
-    echo = everything[f"{module}.Echo"]
+    assert list(everything) == ["told by the operator"]
+    echo = everything["told by the operator"]
+    everything.load()
     assert (echo.parameters, echo.environment["PREDICTIVE_UNIT_ID"]) == ({"n": 3}, "told by the operator")
 
 

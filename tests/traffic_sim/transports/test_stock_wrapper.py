@@ -66,7 +66,7 @@ def await_ready(url, grpc_port, process, log):
     deadline = time.monotonic() + 90
     while True:
         try:
-            urllib.request.urlopen(url, timeout=2).close()  # noqa: S310
+            urllib.request.urlopen(url, timeout=2).close()
             socket.create_connection(("127.0.0.1", grpc_port), timeout=2).close()
         except (urllib.error.URLError, OSError):
             assert process.poll() is None, log.read_text()

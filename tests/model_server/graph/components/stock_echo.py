@@ -1,5 +1,4 @@
 """A user's class for the stock wrapper."""
-# ruff: noqa: N803 (Seldon's names)
 
 import numpy as np
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
+from typing import ClassVar
 from unittest.mock import patch
 
 import pytest
@@ -35,7 +36,7 @@ def eventually(what, is_true, seconds=SECONDS):
 
 
 class Application:
-    """/echo says what came; /held waits for `release`; /early answers and reads nothing; the others are named so, too."""
+    """/echo says what came; /held waits for `release`; /early answers and reads nothing; others by name."""
 
     def __init__(self, max_body_bytes):
         self.max_body_bytes = max_body_bytes
@@ -79,13 +80,13 @@ class Application:
         await self.gate.wait()
         await self.size(scope, receive, send)
 
-    async def early(self, scope, receive, send):
+    async def early(self, _scope, _receive, send):
         await respond(send, 200, [JSON], b'"early"')
 
-    async def early_and_last(self, scope, receive, send):
+    async def early_and_last(self, _scope, _receive, send):
         await respond(send, 404, [JSON, (b"connection", b"close")], b'"no such thing"')
 
-    async def broken(self, scope, receive, send):
+    async def broken(self, _scope, _receive, _send):
         raise ZeroDivisionError
 
     async def half(self, scope, receive, send):
@@ -94,15 +95,15 @@ class Application:
         await read_body(scope, receive, self.max_body_bytes)
         raise ZeroDivisionError
 
-    async def big(self, scope, receive, send):
+    async def big(self, scope, _receive, send):
         await respond(send, 200, [JSON], b"x" * int(scope["path"].split("/")[2]))
 
 
 class Counting(HttpConnection):
     """The connection under test, which tells how many there are, and how much was read from which port."""
 
-    n_read = Counter()
-    n_accepted = 0
+    n_read: ClassVar = Counter()
+    n_accepted: ClassVar = 0
 
     def connection_made(self, transport):
         super().connection_made(transport)
@@ -143,6 +144,17 @@ class Serving:
     def pass_time(self, seconds):
         """Let the server look at its clients as it would so much later."""
         self.call(lambda: self.server._connections.look(self.loop.time() + seconds))
+
+    def age(self, seconds_of):
+        """Let what each seated client last did be longer ago: by what `seconds_of` says for its port."""
+
+        def aged():
+            connections = self.server._connections
+            connections._no_room_until = 0.0
+            for each in connections.seated:
+                each.since -= seconds_of(each.client[1])
+
+        self.call(aged)
 
     def receives(self, client, sent):
         """Send it, and wait until the server has read it."""
@@ -265,7 +277,7 @@ class Client:
             return None
         status = int(status_line.split(b" ", 2)[1])
         headers = {}
-        while (line := self.file.readline().strip()):
+        while line := self.file.readline().strip():
             name, _, value = line.decode("latin-1").partition(":")
             headers[name.lower()] = value.strip()
         body = self.file.read(int(headers.get("content-length", 0)))

@@ -1,4 +1,4 @@
-"""Refusals reach clients that people use, though these are still sending, and some read nothing before they have sent all."""
+"""Refusals reach clients that people use, though these are still sending, and some read only when they have done."""
 
 from __future__ import annotations
 

@@ -36,13 +36,24 @@ def test_no_more_requests_wait_on_a_connection_than_the_limits_say(server):
     assert not server.refusals
 
 
-def test_what_follows_a_request_that_wants_the_connection_closed_is_not_answered(server):
+def test_upgrades_that_are_ignored_count_as_requests_that_wait():
+    with serving(max_pipelined_requests=3) as server:
+        client = server.client()
+        client.send(get("/echo", b"Connection: Upgrade", b"Upgrade: h2c") * 1_000)
+        assert [client.answer().is_last for _ in range(4)] == [False] * 3 + [True]
+        assert client.ends()
+        assert not server.refusals
+
+
+@pytest.mark.parametrize("headers", [[b"Connection: close"], [b"Connection: close, Upgrade", b"Upgrade: h2c"]])
+def test_what_follows_a_request_that_wants_the_connection_closed_is_not_answered(server, headers):
     client = server.client()
-    client.send(get("/echo/1", b"Connection: close") + get("/echo/2"))
+    client.send(get("/echo/1", *headers) + get("/echo/2"))
     answer = client.answer()
     assert (answer.status, answer.is_last) == (200, True)
     assert client.ends()
     assert not server.app.began["/echo/2"]
+    assert not server.refusals
 
 
 # Clients that stop sending, or leave.
@@ -106,7 +117,7 @@ def test_a_thousand_silent_connections_do_not_keep_a_client_out():
         silent = [server.client() for _ in range(1_000)]
         eventually("the server knows them all", lambda: Counting.n_accepted == before + 1_000)
         eventually("the others are cut", lambda: server.open_connections <= 50 + 12)
-        server.call(lambda: [setattr(each, "since", each.since - 2.0) for each in server.server._connections.seated])
+        server.age(lambda _: 2.0)
         assert server.still_serves()
         server.pass_time(70.0)
         for client in silent:
@@ -137,13 +148,7 @@ def test_room_is_made_by_those_that_have_been_idle_the_longest():
         for client in (old, young):
             server.receives(client, get("/echo"))
             assert client.answer().status == 200
-        connections = server.server._connections
-
-        def age():
-            for each in connections.seated:
-                each.since -= {busy.port: 100.0, old.port: 50.0, young.port: 0.0}[each.client[1]]
-
-        server.call(age)
+        server.age({busy.port: 100.0, old.port: 50.0, young.port: 0.0}.get)
         assert server.still_serves()
         assert old.ends()
         server.release()

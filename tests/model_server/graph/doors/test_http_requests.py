@@ -40,6 +40,7 @@ MALFORMED = {
     "a length among the trailers": CHUNKED + b"\r\n0\r\nContent-Length: 5\r\n\r\n",
     "chunked, but not last": POST + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
     "chunked twice": CHUNKED + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunked, and more": POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     "nearly chunked": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
     "a negative chunk": CHUNKED + b"\r\n-5\r\nhello\r\n0\r\n\r\n",
     "a chunk beyond 64 bits": CHUNKED + b"\r\nfffffffffffffffff\r\nhello",
@@ -83,7 +84,13 @@ def test_a_request_may_arrive_byte_by_byte(server):
 
 @pytest.mark.parametrize(
     ("target", "path", "query"),
-    [("http://test", "/", ""), ("http://test/a?b", "/a", "b"), ("/a?b?c", "/a", "b?c"), ("/a?b#c", "/a", "b"), ("*", "*", "")],
+    [
+        ("http://test", "/", ""),
+        ("http://test/a?b", "/a", "b"),
+        ("/a?b?c", "/a", "b?c"),
+        ("/a?b#c", "/a", "b"),
+        ("*", "*", ""),
+    ],
 )
 def test_every_form_of_url_is_understood(server, target, path, query):
     answer = server.ask(f"OPTIONS {target} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
@@ -110,6 +117,15 @@ def test_an_upgrade_is_ignored_and_the_body_is_read_all_the_same(server, rest):
     assert (first.status, first.tree["path"], first.tree["body"]) == (200, "/echo/first", "hello")
     assert "upgrade" not in dict(first.tree["headers"])
     assert (second.status, second.tree["path"]) == (200, "/echo/second")
+
+
+def test_an_upgrade_that_is_ignored_is_held_to_the_same_limits(server):
+    wish = (b"Connection: Upgrade", b"Upgrade: h2c")
+    head = post("/echo", b"", *wish).replace(b"Content-Length: 0", b"Content-Length: 99999999999")
+    assert server.ask(head).is_refusal(413)
+    assert server.ask(get("/echo", *[b"X: v"] * 200, *wish)).is_refusal(431)
+    assert server.ask(get("/echo", *wish) + b"NONSENSE\r\n\r\n").status == 200
+    eventually("the nonsense is refused", lambda: server.refusals["malformed"] == 1)
 
 
 def test_http_1_0_is_answered_and_closed(server):

@@ -70,6 +70,17 @@ def test_stop_lets_a_request_arrive_that_has_begun(server):
     stopping.join()
 
 
+def test_stop_does_not_wait_long_for_those_who_were_turned_away_or_refused():
+    with serving(max_connections=1, linger_seconds=1_000.0) as server:
+        refused = server.client()
+        server.receives(refused, b"NONSENSE\r\n\r\n")
+        silent = server.client()
+        eventually("it is there", lambda: server.open_connections == 2)
+        server.stop(1_000.0)
+        assert refused.answer().is_refusal(400)
+        assert silent.ends()
+
+
 def test_stop_cuts_what_is_left_after_its_grace(server, caplog):
     clients = [server.client() for _ in range(3)]
     server.receives(clients[0], get("/held"))

@@ -59,8 +59,9 @@ class Outcome:
 
     @property
     def info(self) -> str:
-        """The text of an error."""
-        return self.body["status"]["info"] if isinstance(self.body, dict) else self.body
+        """The text of an error; "" of an answer over REST."""
+        status = self.body.get("status", {}) if isinstance(self.body, dict) else {"info": self.body}
+        return status.get("info", "")
 
 
 class InMemoryMetrics(SeldonMetrics):
@@ -115,7 +116,7 @@ class Stock:
         try:
             answer = getattr(self._servicer, GRPC_METHODS[verb])(message, None)
             return "OK", as_text(answer)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (as grpcio does)
             return "UNKNOWN", f"Exception calling application: {error}"
 
     def _outcome(self, ask: Any) -> Outcome:
@@ -132,10 +133,16 @@ class Ours:
         self.wrapped = Wrapped(
             instance,
             identity,
-            on_metrics=lambda metrics, label: self.counted.add(metrics, label),
-            on_reward=lambda reward: self.counted.rewards.append(reward),
+            on_metrics=self._count,
+            on_reward=self._reward,
             **options,
         )
+
+    def _count(self, metrics: list[dict[str, Any]], label: str) -> None:
+        self.counted.add(metrics, label)
+
+    def _reward(self, reward: float) -> None:
+        self.counted.rewards.append(reward)
 
     def rest(self, verb: Verb, body: bytes, content_type: str = "application/json", query: str = "") -> Outcome:
         return self.outcome(lambda: self.wrapped.answer_tree(verb, bodies.decode(body, content_type, query)))

@@ -15,6 +15,7 @@ from werkzeug.test import encode_multipart
 from model_server.graph.errors import WrapperError
 from model_server.graph.verbs import Verb
 from model_server.graph.wrapper import bodies
+from model_server.graph.wrapper.json_depth import depth_of
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -120,6 +121,14 @@ def test_a_request_without_json_is_refused_with_what_is_wrong(body, content_type
     assert said in refused.value.message
 
 
+def refusal(read, *request):
+    try:
+        read(*request)
+    except WrapperError as error:
+        return error
+    return None
+
+
 content_types = st.one_of(
     st.sampled_from([JSON, FORM, "application/json; charset=x", "multipart/form-data; boundary=b", MULTIPART, ""]),
     st.text(max_size=20),
@@ -131,27 +140,24 @@ pieces = st.sampled_from(
 hostile = st.one_of(st.binary(max_size=40), st.lists(pieces | st.binary(max_size=3), max_size=12).map(b"".join))
 
 
-@settings(deadline=None)
+@settings(deadline=None, derandomize=True)
 @given(hostile, content_types, st.text(max_size=12) | st.just("json=[1]"))
 def test_whatever_bytes_come_the_outcome_is_a_tree_or_a_4xx(body, content_type, query):
     for read in (bodies.decode, bodies.undecoded):
-        try:
-            read(body, content_type, query)
-        except WrapperError as error:
-            assert 400 <= error.http_status < 500
-            json.loads(error.body())
+        refused = refusal(read, body, content_type, query)
+        if refused is not None:
+            assert 400 <= refused.http_status < 500
+            json.loads(refused.body())
 
 
 @pytest.mark.parametrize("body", [BODY, BODY[:40], BODY.replace(b"\r\n", b"\n")])
-@settings(deadline=None)
+@settings(deadline=None, derandomize=True)
 @given(st.data())
 def test_a_damaged_form_is_refused_or_read(body, data):
     at = data.draw(st.integers(0, len(body)))
     damaged = body[:at] + data.draw(st.binary(max_size=3)) + body[at + data.draw(st.integers(0, 3)) :]
-    try:
-        assert isinstance(bodies.decode(damaged, MULTIPART), dict)
-    except WrapperError as error:
-        assert error.http_status == 400
+    refused = refusal(bodies.decode, damaged, MULTIPART)
+    assert refused is None or refused.http_status == 400
 
 
 def test_a_body_that_is_passed_through_is_not_looked_at():
@@ -159,6 +165,45 @@ def test_a_body_that_is_passed_through_is_not_looked_at():
     assert bodies.undecoded(b"json=%7B", FORM) == "{"
     assert bodies.undecoded(b"", "", "json=x") == "x"
     assert bodies.undecoded(*multipart({"strData": "x"})) == {"strData": "x"}
+
+
+def nested(depth, inner="1"):
+    return '{"a":' * (depth // 2) + "[" * (depth - depth // 2) + inner + "]" * (depth - depth // 2) + "}" * (depth // 2)
+
+
+def test_a_hundred_levels_are_accepted_and_no_more():
+    for charset in ("utf-8", "utf-16"):
+        assert bodies.decode(nested(100).encode(charset), JSON)["a"]
+        with pytest.raises(WrapperError, match="nested too deep; 100 levels are accepted"):
+            bodies.decode(nested(101).encode(charset), JSON)
+    with pytest.raises(WrapperError, match="nested too deep"):
+        bodies.decode(urlencode({"json": nested(101)}).encode(), FORM)
+
+
+def test_brackets_within_texts_are_no_levels():
+    assert bodies.decode(json.dumps({"strData": "[{" * 500}).encode(), JSON) == {"strData": "[{" * 500}
+    with pytest.raises(WrapperError, match="nested too deep"):
+        bodies.decode(f'["{"]" * 500}", {nested(100)}, "{"[" * 500}"]'.encode(), JSON)
+
+
+def depth_of_tree(tree):
+    inner = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else None
+    return 0 if inner is None else 1 + max(map(depth_of_tree, inner), default=0)
+
+
+awkward = st.text(alphabet='[]{}"\\,:\u00e9\U0001d11e\ud800n', max_size=6)
+trees = st.recursive(
+    st.none() | st.integers() | awkward,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(awkward, inner, max_size=3),
+)
+
+
+@settings(deadline=None, derandomize=True)
+@given(trees, st.booleans(), st.sampled_from(["utf-8", "utf-16", "utf-16-le", "utf-32"]))
+def test_the_depth_of_a_text_is_that_of_its_tree(tree, escapes, charset):
+    text = json.dumps(tree, ensure_ascii=escapes)
+    body = text.encode(charset, "surrogatepass")
+    assert depth_of(body) == depth_of(text) == depth_of_tree(json.loads(body))
 
 
 def test_what_is_no_json_is_the_components_fault():

@@ -32,7 +32,7 @@ class Misplaced(SeldonMicroserviceException):
 
 
 def raising(error, **attributes):
-    def predict(self, X, names, meta=None):  # noqa: N803
+    def predict(self, X, names, meta=None):
         raise error
 
     return type("Raising", (), {"predict": predict, **attributes})()
@@ -109,6 +109,18 @@ def test_a_blueprint_answers_http_exceptions_too():
     assert stock.status == 418
 
 
+def test_a_blueprint_has_no_say_over_grpc():
+    told = over_grpc(raising(ValueError("odd"), model_error_handler=blueprint(ValueError)))
+    assert (told.status, told.body) == ("UNKNOWN", "Exception calling application: odd")
+
+
+def test_what_a_component_lacks_is_no_callers_fault_over_grpc():
+    message = protos.ours().SeldonMessage(strData="x")
+    for kind, said in ((zoo.Component, "route is not implemented"), (zoo.Empty, "Route not defined")):
+        told = Ours(kind()).grpc(Verb.ROUTE, message)
+        assert (told.status, told.body) == ("UNKNOWN", f"Exception calling application: {said}")
+
+
 def test_a_blueprint_that_fails_is_no_worse_than_none():
     class Fails(zoo.Raises):
         @property
@@ -128,7 +140,7 @@ def test_a_blueprint_is_not_touched_for_errors_that_have_an_answer():
             type(self).touched = True
             return blueprint(ValueError)
 
-        def predict(self, X, names, meta=None):  # noqa: N803
+        def predict(self, X, names, meta=None):
             raise TheirFault("no")
 
     ours = Ours(Watches())
@@ -197,7 +209,7 @@ message.data.tensor.shape.extend([1, 1])
 message.data.tensor.values.append(1.0)
 print(wrapped.answer_tree(Verb.PREDICT, tree)["data"]["ndarray"], wrapped.answer_proto(Verb.PREDICT, message).data)
 print(row_wise.answer_many(wrapped, Verb.PREDICT, [tree, message]))
-print(wrapped.answer_tree(Verb.SEND_FEEDBACK, {"reward": 1}), wrapped.health(), wrapped.metadata_proto())
+print(wrapped.answer_tree(Verb.SEND_FEEDBACK, {"reward": 1}), wrapped.health(), wrapped.metadata())
 assert not {"seldon_core", "flask", "tensorflow"} & {name.split(".")[0] for name in sys.modules}
 """
     root = Path(__file__).parents[4]

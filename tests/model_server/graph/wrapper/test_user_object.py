@@ -150,6 +150,12 @@ def test_the_routing_of_feedback_is_that_of_the_own_unit():
     assert nameless.body["data"]["tensor"]["values"] == [5.0]
 
 
+def test_the_array_of_a_tensor_may_be_written_into():
+    message = protos.ours().SeldonMessage(data={"tensor": {"shape": [2], "values": [1.0, 2.0]}})
+    outcome = Ours(zoo.ScribblesOnItsInput()).grpc(Verb.PREDICT, message)
+    assert (outcome.status, outcome.body.count("values: 7")) == ("OK", 2)
+
+
 class Remembers:
     def predict(self, X, names, meta=None):
         self.seen = X

@@ -1,4 +1,4 @@
-"""Every kind of class, asked with messages of every kind, answers as under Seldon's own wrapper, which runs beside ours.
+"""Classes of every kind, asked with messages of every kind, answer as under Seldon's own wrapper, which runs beside.
 
 What differs on purpose stands in `wrapper_differences.py`.
 """
@@ -21,7 +21,10 @@ from model_server.graph.verbs import Verb
 PLAIN_VERBS = [Verb.PREDICT, Verb.TRANSFORM_INPUT, Verb.TRANSFORM_OUTPUT]
 JSON = "application/json"
 quickly = functools.partial(
-    settings, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    settings,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 TREES = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 from typing import Any, ClassVar
 
@@ -33,7 +33,8 @@ class Doubles:
 
 class ScribblesOnItsInput:
     def predict(self, X, names, meta=None):
-        X += 1
+        if isinstance(X, np.ndarray):
+            X[...] = 7
         return X
 
 
@@ -123,8 +124,8 @@ class NumpyInADict:
 class TimesAndDecimals:
     def predict(self, X, names, meta=None):
         return {
-            "at": datetime.datetime(2024, 2, 29, 12, 30, tzinfo=datetime.UTC),
-            "on": datetime.date(2024, 2, 29),
+            "at": dt.datetime(2024, 2, 29, 12, 30, tzinfo=dt.UTC),
+            "on": dt.date(2024, 2, 29),
             "is": decimal.Decimal("1.50"),
         }
 

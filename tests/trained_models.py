@@ -28,8 +28,8 @@ def rows(n_rows, seed, missing=0.1):
 
 
 def trained(name, feature_names=None):
-    X = rows(400, seed=1)
-    total = np.nansum(X, axis=1)
+    sent = rows(400, seed=1)
+    total = np.nansum(sent, axis=1)
     objective = name.partition(",")[0]
     labels = {
         "binary:logistic": total > 0,
@@ -41,7 +41,7 @@ def trained(name, feature_names=None):
         labels = np.column_stack([total, -total])
     parameters = {"objective": objective, "nthread": 1, "max_depth": 4, "seed": 1, **OBJECTIVES[name]}
     with warnings.catch_warnings(action="ignore"):  # some of what Seldon's users have is deprecated
-        return xgb.train(parameters, xgb.DMatrix(X, labels, feature_names=feature_names, nthread=1), 20)
+        return xgb.train(parameters, xgb.DMatrix(sent, labels, feature_names=feature_names, nthread=1), 20)
 
 
 def saved(booster, path):
@@ -51,7 +51,7 @@ def saved(booster, path):
     return path.parent
 
 
-def stock_answer(booster, X):
+def stock_answer(booster, sent):
     """What Seldon's server does with an array."""
     with warnings.catch_warnings(action="ignore"):
-        return booster.predict(xgb.DMatrix(X))
+        return booster.predict(xgb.DMatrix(sent))

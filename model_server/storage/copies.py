@@ -1,18 +1,8 @@
-"""A model's URI as a folder of this machine: found where it is one already, else fetched. The only file that fetches.
-
-    PATH, file://PATH, local://PATH             the folder itself
-    pvc://CLAIM/PATH                            PATH in the folder CLAIM among the volumes
-    s3://, gs://, http://, zip://...::..., ...  whatever fsspec opens: a copy in the cache
-
-Who may read is settled by the protocol's own package: for `s3://` by AWS_ACCESS_KEY_ID and its like, or fsspec's
-FSSPEC_S3_KEY. Seldon's rclone spellings `s3:BUCKET/PATH` and `gs:BUCKET/PATH` are understood; what another remote of
-rclone's means stands in rclone's configuration, so it is refused.
-"""
+"""Copies of what a model's URI names elsewhere, fetched through fsspec. The only file that fetches."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import tempfile
@@ -25,113 +15,29 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from model_server.errors import OursToMend
+from model_server.storage.errors import ACCEPTED, ModelMissing, ModelNotFetched, ModelTooLarge, ModelUriNotUnderstood
+from model_server.storage.folders import existing
 
 MAX_BYTES: Final = 4 * 1024**3
 """Of what one URI names. The largest models of trees are some hundred MB: more is another folder than was meant."""
 MAX_FILES: Final = 10_000
 MAX_HTTP_DEPTH: Final = 8
 """Of folders within folders. Pages may link in a circle; a listing of a bucket cannot."""
-ACCEPTED: Final = "a path, file://PATH, pvc://CLAIM/PATH and what fsspec opens, such as s3://BUCKET/PATH, are accepted"
-_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
-_RCLONE_REMOTES: Final = {"s3": "s3", "gs": "gs", "gcs": "gs"}
 _SECRETS: Final = re.compile(r"(?<=//)[^/@:]*:[^/@]*(?=@)|(?<=\?).+")
 
 
-class ModelUriNotUnderstood(OursToMend):
-    """The URI is none that can be followed here, as things stand."""
+def copy(uri: str, cache: Path) -> Path:
+    """The folder with what is at a URI now: fetched, and put in place if it is new; whole or not at all.
 
-
-class ModelMissing(OursToMend):
-    """The URI is understood, but no folder or file is there."""
-
-
-class ModelNotFetched(OursToMend):
-    """What is there did not come here."""
-
-
-class ModelTooLarge(OursToMend):
-    """What is there is more than a model."""
-
-
-def local_folder(uri: str, *, volumes: Path | None, cache: Path) -> Path:
-    """The folder that a model's URI names. It exists.
-
-    `volumes`: the folder whose folders are the claims of `pvc://`; None where there are none.
-    `cache`: where copies go, CACHE/<digest of the URI>/<digest of the content>; made if need be. What is elsewhere is
-    fetched at each call, as by a pod that starts. A copy is there whole or not at all, and is never changed, so
-    whatever serves from it goes on undisturbed; what is no longer needed is anybody's to delete.
-    A URI that names one file gives a folder with that file.
-    Errors: ModelUriNotUnderstood, ModelMissing, ModelNotFetched, ModelTooLarge.
+    Errors: those of `local_folder`.
     """
-    if not uri or "\0" in uri:
-        raise ModelUriNotUnderstood(f"the model URI is {uri!r}; {ACCEPTED}")
-    match = _SCHEME.fullmatch(uri)
-    if match is None or ("//" not in uri and Path(uri).exists()):
-        return _existing(Path(uri), uri)
-    scheme, rest = match[1].lower(), match[2]
-    if "::" not in uri and scheme in {"file", "local"}:
-        path = rest.removeprefix("//")
-        path = path.removeprefix("localhost") if path.startswith("localhost/") else path
-        return _existing(_as_it_stands(Path(), path), uri)
-    if scheme == "pvc":
-        return _existing(_in_claim(rest.removeprefix("//"), uri, volumes), uri)
-    if not rest.startswith(("//", ":")):
-        if scheme not in _RCLONE_REMOTES:
-            raise ModelUriNotUnderstood(
-                f"the model URI {uri} names a remote of rclone's, {scheme}, that is not configured here; {ACCEPTED}"
-            )
-        uri = f"{_RCLONE_REMOTES[scheme]}://{rest.lstrip('/')}"
-    return _copy(uri, cache)
-
-
-def default_cache() -> Path:
-    """Where copies go if nobody says: XDG_CACHE_HOME, by default ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "forkcast" / "models"
-
-
-def _existing(folder: Path, uri: str) -> Path:
-    if not folder.is_dir():
-        seen = "is a file; name the folder that holds it" if folder.exists() else "does not exist"
-        raise ModelMissing(f"{folder} {seen} (model URI {uri})")
-    return folder.absolute()
-
-
-def _as_it_stands(folder: Path, path: str) -> Path:
-    """Or without %-escapes, where only that exists: Seldon's wrapper takes a file:// for a path as it stands."""
-    plain, unescaped = folder / path, folder / unquote(path)
-    return unescaped if unescaped.exists() and not plain.exists() else plain
-
-
-def _in_claim(path: str, uri: str, volumes: Path | None) -> Path:
-    if volumes is None:
-        raise ModelUriNotUnderstood(
-            f"the model URI {uri} names a claim, and no folder of volumes was given to look for it in; give one, or "
-            "name the model's folder with file://PATH"
-        )
-    for each in (PurePosixPath(path), PurePosixPath(unquote(path))):
-        if not each.parts or each.is_absolute() or ".." in each.parts:
-            raise ModelUriNotUnderstood(
-                f"the model URI {uri} is not pvc://CLAIM/PATH with a path that stays in its claim: '..' is not accepted"
-            )
-    folder = _as_it_stands(volumes, path)
-    claim = volumes / folder.relative_to(volumes).parts[0]
-    if not claim.is_dir():
-        raise ModelMissing(f"there is no folder {claim} for the claim of the model URI {uri}; make it, or a link to it")
-    return folder
-
-
-def _copy(uri: str, cache: Path) -> Path:
-    """Fetch, and put in place what is new."""
     shown = _SECRETS.sub("...", uri)
     fresh = None
     try:
         system, path = url_to_fs(uri, skip_instance_cache=True)  # else it may remember an earlier listing
         if isinstance(system, LocalFileSystem):
-            return _existing(Path(path), shown)
-        place = cache.absolute() / hashlib.sha256(uri.encode()).hexdigest()[:32]
-        place.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=".fetching-", dir=place.parent))
-        fresh.chmod(0o755)
+            return existing(Path(path), shown)
+        place, fresh = _room_in(cache, uri, shown)
         folder = place / _fetch(system, path, fresh, shown)
         if not folder.exists():
             try:
@@ -152,12 +58,27 @@ def _copy(uri: str, cache: Path) -> Path:
         if isinstance(error, ValueError) and "Protocol not known" in str(error):
             raise ModelUriNotUnderstood(f"the model URI {shown}: {error}; {ACCEPTED}") from error
         told = _without_secrets(error, uri, shown)
-        raise ModelNotFetched(f"{shown} could not be fetched into {cache}: {type(error).__name__}: {told}") from error
+        raise ModelNotFetched(f"{shown} could not be fetched: {type(error).__name__}: {told}") from error
     else:
         return folder
     finally:
         if fresh is not None:
             shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _room_in(cache: Path, uri: str, shown: str) -> tuple[Path, Path]:
+    """The folder of all copies of a URI, and a fresh one beside it. Errors: ModelNotFetched."""
+    try:
+        whole = cache.expanduser().absolute()
+        place = whole / hashlib.sha256(uri.encode()).hexdigest()[:32]
+        place.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=".fetching-", dir=whole))
+        fresh.chmod(0o755)
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
+        raise ModelNotFetched(
+            f"no copy of {shown} can be kept in {cache}: {error}; set XDG_CACHE_HOME to a folder that can be written"
+        ) from error
+    return place, fresh
 
 
 def _fetch(system: Any, path: str, folder: Path, shown: str) -> str:

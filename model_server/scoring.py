@@ -1,0 +1,138 @@
+"""What was asked -> P(install): the path from a request's payload through features to the model, several at a time.
+
+Requests that come together cost little more than one: their rows are checked, made into features and scored at once,
+and each gets to the bit what it would have got alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_server import metric_names
+from model_server.artifact import Bundle
+from model_server.errors import CallersFault
+from model_server.impressions import MAX_ROWS, Cells, Finding, Impressions, InvalidImpressions, from_cells
+from model_server.impressions.cells import cells_of_records, cells_of_table, joined, n_rows
+from model_server.seldon_messages import Metric, Records, Table, Tensor
+
+type Payload = Table | Records | Tensor
+
+
+@dataclass(frozen=True)
+class Scored:
+    """P(install) of each row, float32[n], and how many of them held text that training never saw."""
+
+    probabilities: NDArray[np.float32]
+    metrics: tuple[Metric, ...] = ()
+
+
+class Scorer:
+    def __init__(self, bundle: Bundle) -> None:
+        self._features = bundle.features
+        self._booster = bundle.booster
+
+    def score(self, payload: Payload) -> Scored:
+        """Errors: CallersFault with every finding."""
+        [scored] = self.score_many([payload])
+        if isinstance(scored, CallersFault):
+            raise scored
+        return scored
+
+    def score_many(self, payloads: Sequence[Payload]) -> list[Scored | CallersFault]:
+        """Of each payload what `score` would give or raise."""
+        scored: dict[int, Scored | CallersFault] = {}
+        cells: dict[int, Cells] = {}
+        ready: dict[int, NDArray[np.float64]] = {}
+        for i, payload in enumerate(payloads):
+            try:
+                if isinstance(payload, Tensor):
+                    ready[i] = self._ready_features(payload)
+                else:
+                    cells[i] = _cells_of(payload)
+            except CallersFault as fault:
+                scored[i] = fault
+        impressions, faults = _checked_together(cells)
+        scored |= faults
+        sizes = {i: n_rows(part) for i, part in cells.items() if i not in faults}
+        matrices = (
+            [*ready.values()] if impressions is None else [self._features.transform(impressions), *ready.values()]
+        )
+        if matrices:
+            metrics = {} if impressions is None else self._unknown(impressions, sizes)
+            sizes |= {i: len(matrix) for i, matrix in ready.items()}
+            probabilities = self._booster.predict(matrices[0] if len(matrices) == 1 else np.concatenate(matrices))
+            ends = np.cumsum([*sizes.values()]).tolist()
+            for (i, size), end in zip(sizes.items(), ends, strict=True):
+                scored[i] = Scored(probabilities[end - size : end], metrics.get(i, ()))
+        return [scored[i] for i in range(len(payloads))]
+
+    def _unknown(self, impressions: Impressions, sizes: Mapping[int, int]) -> dict[int, tuple[Metric, ...]]:
+        """Of each payload, by column, the rows with text that training never saw; nothing where there is none."""
+        if not self._features.unknown_counts(impressions):
+            return {}
+        ends = np.cumsum([*sizes.values()]).tolist()
+        return {
+            i: tuple(
+                Metric(metric_names.UNKNOWN_CATEGORIES, n_unknown, {metric_names.COLUMN_LABEL: column})
+                for column, n_unknown in self._features.unknown_counts(impressions.take(slice(end - size, end))).items()
+            )
+            for (i, size), end in zip(sizes.items(), ends, strict=True)
+        }
+
+    def _ready_features(self, tensor: Tensor) -> NDArray[np.float64]:
+        """The matrix of a tensor. Only the classic model takes one; missing values are NaN and so cannot be sent."""
+        features = self._features
+        accepted = "send raw columns as data.ndarray with data.names or as jsonData"
+        if features.name != "classic":
+            raise InvalidImpressions(
+                [Finding(f"data.tensor holds ready features, which a {features.name} model does not take; {accepted}")]
+            )
+        n_features = len(features.names)
+        if len(tensor.shape) != 2 or tensor.shape[1] != n_features:
+            seen = list(tensor.shape)
+            raise InvalidImpressions(
+                [Finding(f"data.tensor has the shape {seen}, not [n, {n_features}]; or {accepted}")]
+            )
+        if not 1 <= tensor.shape[0] <= MAX_ROWS:
+            raise InvalidImpressions([Finding(f"{tensor.shape[0]:,} rows; a request holds 1 to {MAX_ROWS:,}")])
+        if tensor.names and tuple(tensor.names) != features.names:
+            raise InvalidImpressions(
+                [Finding("data.names are not the classic features in their order; leave them out")]
+            )
+        matrix = tensor.values.reshape(tensor.shape)
+        findings = [
+            Finding(f"{matrix[row, column]}; a finite number is expected", int(row), features.names[column])
+            for row, column in np.argwhere(~np.isfinite(matrix) | (np.abs(matrix) > np.finfo(np.float32).max))
+        ]
+        if findings:
+            raise InvalidImpressions(findings)
+        return matrix
+
+
+def _cells_of(payload: Table | Records) -> Cells:
+    if isinstance(payload, Table):
+        return cells_of_table(payload.rows, payload.names)
+    return cells_of_records([payload.records] if isinstance(payload.records, Mapping) else payload.records)
+
+
+def _checked_together(cells: Mapping[int, Cells]) -> tuple[Impressions | None, dict[int, CallersFault]]:
+    """All rows that are impressions, None where there are none; and the faults of those payloads that hold others."""
+    faults: dict[int, CallersFault] = {}
+    if not cells:
+        return None, faults
+    try:
+        return from_cells(joined([*cells.values()]) if len(cells) > 1 else next(iter(cells.values()))), faults
+    except InvalidImpressions as fault:
+        if len(cells) == 1:
+            return None, {next(iter(cells)): fault}
+    for i, part in cells.items():
+        try:
+            from_cells(part)
+        except InvalidImpressions as fault:
+            faults[i] = fault
+    sound = {i: part for i, part in cells.items() if i not in faults}
+    return (from_cells(joined([*sound.values()])) if sound else None), faults

@@ -12,7 +12,7 @@ from typing import Any
 from model_server.graph.components import answering
 from model_server.graph.components.batching import Batcher
 from model_server.graph.components.user_threads import UserThreads
-from model_server.graph.errors import ComponentStuck, ComponentTimedOut, GraphError, RouterFailed
+from model_server.graph.errors import ComponentStuck, ComponentTimedOut, GraphError, MessageRefused, RouterFailed
 from model_server.graph.grpc_codes import go_name
 from model_server.graph.messages import Context, Message
 from model_server.graph.settings import Settings
@@ -62,12 +62,12 @@ class InProcess:
 
     async def call(self, verb: Verb, message: Message, context: Context) -> Message:
         """Errors: GraphError."""
-        return await self._measured(verb, context, self._answer(verb, message))
+        return await self._measured(verb, [message], context, self._answer(verb, message))
 
     async def aggregate(self, messages: Sequence[Message], context: Context) -> Message:
         """Errors: GraphError."""
         work = partial(answering.aggregate, self._wrapped, messages, self._limits.max_rows)
-        return await self._measured(Verb.AGGREGATE, context, self._threads.run(work))
+        return await self._measured(Verb.AGGREGATE, messages, context, self._threads.run(work))
 
     async def metadata(self, context: Context) -> Any:
         """Errors: WrapperError."""
@@ -118,7 +118,7 @@ class InProcess:
         work = partial(answering.answer, self._wrapped, verb, message, self._limits.max_rows, self._passes_through)
         return await self._threads.run(work)
 
-    async def _measured(self, verb: Verb, context: Context, asked: Any) -> Message:
+    async def _measured(self, verb: Verb, messages: Sequence[Message], context: Context, asked: Any) -> Message:
         """The answer, counted as Seldon's executor counts its calls: over REST, what timed out leaves no sample."""
         is_rest = context.transport == "rest"
         service, method = (verb.path, "post") if is_rest else (verb.grpc_method, "unary")
@@ -135,10 +135,15 @@ class InProcess:
                 self._called(service, method, go_name(error.code), began)
             raise
         except GraphError as error:
-            self._called(service, method, str(error.http_status) if is_rest else go_name(error.code), began)
+            told: GraphError = error
+            if isinstance(error, MessageRefused) and not all(map(context.is_clients, messages)):
+                told = error.made_by_a_component()
+            self._called(service, method, str(told.http_status) if is_rest else go_name(told.code), began)
             if verb is Verb.ROUTE and is_rest and self._is_in_a_graph:  # else a wrapper is what it stands for
-                raise RouterFailed.of(f"http://{self.name}{verb.path}", error.http_status) from error
-            raise
+                told = RouterFailed.of(f"http://{self.name}{verb.path}", told.http_status)
+            if told is error:
+                raise
+            raise told from error
         self._called(service, method, "200" if is_rest else "OK", began)
         return answer
 

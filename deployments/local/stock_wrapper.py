@@ -102,7 +102,7 @@ def _tied(make_server: Callable[..., Callable[[], None]]) -> Callable[..., Calla
                 # The rest of the wrapper would go on without it, and nobody would know why it is not ready.
                 traceback.print_exc()
                 parent = multiprocessing.parent_process()
-                if parent is not None:
+                if parent is not None and parent.pid is not None:
                     _end(parent.pid)
 
         return tied_server

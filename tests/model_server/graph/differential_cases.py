@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from differential_graphs import Graph
-from differential_requests import Request
 from differential_programs import Outcome
+from differential_requests import Request
 
 
 @dataclass(frozen=True)

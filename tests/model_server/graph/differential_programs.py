@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import aiohttp
 import grpc
-from differential_requests import tree_of
+from differential_forms import tree_of
 
 from model_server.graph import protos
 

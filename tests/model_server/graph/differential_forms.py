@@ -1,4 +1,4 @@
-"""What is said, in the forms in which it can be sent: as JSON, in a form, in parts, as protobuf; and in none of them."""
+"""What is said, in the forms in which it can be sent: as JSON, in a form, in parts, as protobuf; and in none."""
 
 import gzip
 import json

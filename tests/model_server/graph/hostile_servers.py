@@ -26,8 +26,8 @@ OWN_FAULT = "broke the server's own code"
 """In the log, where an exception came that nobody had thought of."""
 
 COMPONENTS_OWN = ("setting an array element with a sequence", "Unknown data type returned as payload")
-"""In the words of an error: a class answered with what Seldon's messages cannot tell, or the next node cannot read. Ours
-answer with what they got; that it is no answer is for them to see."""
+"""In the words of an error: a class answered with what Seldon's messages cannot tell, or the next node cannot read.
+Ours answer with what they got; that it is no answer is for them to see."""
 
 RECORD = {
     "id": 5,

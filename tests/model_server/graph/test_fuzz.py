@@ -1,8 +1,10 @@
 """Random changes to good messages, for as long as FORKCAST_FUZZ_SECONDS says at each door of each form: 10 by default.
 
-FORKCAST_FUZZ_SEED asks for other changes than the usual ones. What is looked for: an answer that blames the server, a worker that died, an exception that nobody had thought of, memory without bound.
+FORKCAST_FUZZ_SEED asks for other changes than the usual ones. What is looked for: an answer that blames the server, a
+worker that died, an exception that nobody had thought of, memory without bound.
 """
 
+import copy
 import json
 import os
 import random
@@ -59,7 +61,7 @@ def changed_tree(rng, tree):
             case 1 if isinstance(holder, list):
                 holder.extend(holder[: rng.randrange(20)])
             case _:
-                holder[key] = rng.choice(ODD)
+                holder[key] = copy.deepcopy(rng.choice(ODD))
         if not tree:
             break
     return tree

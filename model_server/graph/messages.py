@@ -103,7 +103,7 @@ class Context:
     """As the client sent it to a graph, where components make messages too; None: every message is the client's."""
 
     def is_clients(self, message: Message) -> bool:
-        """Whether a message is as the client said it, its meta apart: what is wrong with it then, the client can mend."""
+        """Whether a message is what the client said, its meta apart: what is wrong with it, the client can mend."""
         clients = self.clients_message
         return clients is None or message is clients or _payload(message) == _payload(clients)
 

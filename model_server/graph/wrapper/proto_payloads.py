@@ -121,7 +121,9 @@ def plain(value: Any) -> Any:
         case "number_value":
             number = value.number_value
             if not math.isfinite(number):
-                raise MessageRefused(f"{number} in a google.protobuf.Value, which holds finite numbers; send data.tensor")
+                raise MessageRefused(
+                    f"{number} in a google.protobuf.Value, which holds finite numbers; send data.tensor"
+                )
             return number
         case "string_value":
             return value.string_value

@@ -1,8 +1,8 @@
-"""Where a component here answers otherwise than behind Seldon's wrapper, over generated requests, and why.
+"""Where a component here answers otherwise than behind Seldon's wrapper, to what is generated, and why.
 
-A difference takes a case and what is expected so far, and gives what is expected instead; or nothing, where it does not
-apply. Each must apply somewhere. docs/compatibility.md tells users the same. What is wrong with a request, `differential_
-faults` says; where a router is what refuses it, the executor's words stand for the router's.
+A difference takes a case and what is expected so far, and gives what is expected instead; or nothing, where it does
+not apply. Each must apply somewhere. docs/compatibility.md tells users the same. What is wrong with a request,
+`differential_faults` says; where a router is what refuses it, the executor's words stand for the router's.
 """
 
 import re
@@ -68,6 +68,14 @@ def unknown_kinds(case, expected):
     return None
 
 
+@DIFFERENCES(
+    "A list in an answer that makes no array goes out as it is, as another component, or the client, may want it."
+)
+def ragged_answers(case, expected):
+    is_lost = expected.code in {500, "UNKNOWN"} and "inhomogeneous shape" in words_of(expected)
+    return case.ours if is_lost and "ragged" in str(case.request.tree) else None
+
+
 @DIFFERENCES("NaN and infinity in an ndarray over gRPC are told as such, not as what protobuf's JSON makes of them.")
 def odd_numbers(case, expected):
     """Of a component; a client's are its fault."""
@@ -88,7 +96,8 @@ def called_once(case, expected):
 
 @DIFFERENCES("Null for meta, or for a part of it, is the same as nothing, as in protobuf's JSON; not 500.")
 def null_meta(case, expected):
-    is_lost = expected.code == 500 and ("NoneType" in info_of(expected) or ROUTER_FAILED.fullmatch(info_of(expected)))
+    words = info_of(case.seldons)
+    is_lost = case.seldons.code == 500 and ("NoneType" in words or ROUTER_FAILED.fullmatch(words))
     return case.ours if is_lost and has_nulls(case.request) else None
 
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from differential_forms import Request
 from differential_graphs import Graph
-from differential_requests import Request
 from differential_programs import Outcome
 
 

@@ -1,4 +1,4 @@
-"""What a graph, or a component alone, is asked, and what each of those who stand for it answers: heard once, then kept."""
+"""What a graph, or a component alone, is asked, and what each who stands for it answers: heard once, then kept."""
 
 import asyncio
 import random
@@ -82,8 +82,7 @@ class Conversations:
         ) as server:
             seldons = Asked(Program(wrapper.http_port, wrapper.grpc_port), wrapper.metrics)
             ours = Asked(Program(server.http_port, server.grpc_port), server.metrics)
-            heard = await _heard(requests, seldons, ours, counts.of_component)
-        return heard
+            return await _heard(requests, seldons, ours, counts.of_component)
 
     def _names(self, graph):
         """What components elsewhere are called in answers: as in a graph of one process."""

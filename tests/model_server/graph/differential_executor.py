@@ -5,9 +5,9 @@ It listens to all addresses, and has no option for another.
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
-import subprocess
 
 import aiohttp
 from differential_programs import BROKEN, Program
@@ -41,9 +41,9 @@ class Executor:
         try:
             return [await self._ask(number, request) for number, request in enumerate(requests)]
         finally:
-            if self._process is not None:
+            if not self._has_ended():
                 self._process.kill()
-                self._process.wait()
+                await self._process.wait()
 
     async def _ask(self, number, request):
         if self._has_ended():
@@ -51,36 +51,26 @@ class Executor:
         try:
             (outcome,) = await self._program.ask_all([request], number)
         except aiohttp.ClientConnectorError:  # it was just about to end
-            self._process.wait(START_SECONDS)
+            await self._process.wait()
             return await self._ask(number, request)
         if outcome.code == BROKEN:
-            await self._until_ended()
+            with contextlib.suppress(TimeoutError):  # it lives on: the connection alone broke
+                await asyncio.wait_for(self._process.wait(), ENDING_SECONDS)
         return outcome
 
-    async def _until_ended(self):
-        try:
-            async with asyncio.timeout(ENDING_SECONDS):
-                while not self._has_ended():
-                    await asyncio.sleep(0.005)
-        except TimeoutError:
-            pass  # it lives on: the connection alone broke
-
     def _has_ended(self):
-        return self._process is None or self._process.poll() is not None
+        return self._process is None or self._process.returncode is not None
 
     async def _start(self):
         http_port, grpc_port = free_ports(2)
         arguments = ["--sdep", DEPLOYMENT, "--namespace", NAMESPACE, "--predictor", PREDICTOR]
         arguments += ["--http_port", str(http_port), "--grpc_port", str(grpc_port), "--prometheus_path", METRICS_PATH]
         with self._log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [program(), *arguments],
-                env=self._environment,
-                stdout=output,
-                stderr=output,
+            self._process = await asyncio.create_subprocess_exec(
+                program(), *arguments, env=self._environment, stdout=output, stderr=output
             )
         async with asyncio.timeout(START_SECONDS):
             while not (is_open(http_port) and is_open(grpc_port)):
-                assert self._process.poll() is None, self._log.read_text()
+                assert not self._has_ended(), self._log.read_text()
                 await asyncio.sleep(0.01)
         self._program = Program(http_port, grpc_port, self._names)

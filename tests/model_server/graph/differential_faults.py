@@ -1,4 +1,4 @@
-"""What is wrong with a generated request, so that its client can mend it: by Seldon's own rules, told without our code."""
+"""What is wrong with a generated request, that its client can mend: by Seldon's own rules, told without our code."""
 
 from clients_faults import has_null_meta, has_odd_meta, has_odd_payload, has_odd_tensor, has_odd_values, is_ragged
 from google.protobuf import json_format
@@ -8,8 +8,8 @@ from model_server.graph import protos
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
-ANSWERED_OTHERWISE = ("missing", "bad", "twice", "'status'")
-"""By a component of the zoo, where its own choice of a status, or a second call, shows."""
+ANSWERED_OTHERWISE = ("missing", "bad", "twice", "ragged", "'status'")
+"""By a component of the zoo: what shows a difference."""
 
 
 def http_status_of(request):

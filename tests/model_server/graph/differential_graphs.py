@@ -64,13 +64,9 @@ class Graph:
         return f"{self.name}{' with routing injection' if self.injects_routing else ''}: {_told(self.root)}"
 
 
-SINGLE = {6: "refuses", 13: "raw", 19: "tagged"}
-"""The graphs of a single component, by number."""
-
-
 def graphs(rng, n):
-    """A few of a single node, the others as deep as they come; a third of them with routing injection."""
-    return [_graph(rng, i) for i in range(n)]
+    """Those that show what chance might leave out, the others as they come; a third of them with routing injection."""
+    return [_graph(f"graph-{i}", FIXED.get(i) or _node(rng, set(KINDS), 1), i % 3 == 2) for i in range(n)]
 
 
 def chooses(node):
@@ -81,11 +77,7 @@ def is_abtest(node):
     return node.get("implementation") == "RANDOM_ABTEST"
 
 
-def _graph(rng, number):
-    if number in SINGLE:
-        root = {"name": SINGLE[number], "type": "MODEL", "implementation": "UNKNOWN_IMPLEMENTATION", "children": []}
-    else:
-        root = _node(rng, set(KINDS), 1)
+def _graph(name, root, injects_routing):
     names = [node["name"] for node in _walk(root) if node["name"] in KINDS]
     predictor = {
         "name": PREDICTOR,
@@ -94,7 +86,7 @@ def _graph(rng, number):
         "graph": root,
         "componentSpecs": [{"spec": {"containers": [KINDS[name].container for name in names]}}],
     }
-    return Graph(f"graph-{number}", predictor, injects_routing=number % 3 == 2)
+    return Graph(name, predictor, injects_routing)
 
 
 def _node(rng, left, depth):
@@ -167,3 +159,22 @@ def _told(node):
     methods = f"+{'+'.join(node['methods'])}" if "methods" in node else ""
     children = f"({', '.join(map(_told, node['children']))})" if node["children"] else ""
     return f"{node['name']}:{kind}{methods}{children}"
+
+
+def _of(name, kind, *children):
+    return {"name": name, "type": kind, "implementation": "UNKNOWN_IMPLEMENTATION", "children": list(children)} | (
+        _parameters(name)
+    )
+
+
+FIXED = {
+    3: _of(
+        "averages", "COMBINER", _of("answers", "MODEL", _of("scales", "MODEL")), _of("tagged", "OUTPUT_TRANSFORMER")
+    ),
+    5: _of("answers", "MODEL"),
+    6: _of("refuses", "MODEL"),
+    8: _of("picks", "ROUTER", _of("scales", "MODEL"), _of("responds", "MODEL")),
+    13: _of("raw", "MODEL"),
+    19: _of("tagged", "MODEL"),
+}
+"""By number."""

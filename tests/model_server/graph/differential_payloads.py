@@ -7,7 +7,7 @@ BRANCHES = ("left", "right", "all", "none", "far", "below", "half", "yes", "list
 WORDS = (
     *BRANCHES,
     *("value", "key", "zero", "deep", "type", "twice", "silent", "long", "unicode"),
-    *("missing", "busy", "bad", "metric", "later"),
+    *("missing", "busy", "bad", "metric", "later", "ragged"),
 )
 """By which the zoo shows its habits."""
 TEXTS = ("", "text", "größe ∞ 🎈", "<b>&amp;</b>", "\u2028", "a\x00b", "\\", '"', "404")
@@ -22,21 +22,16 @@ def tree(rng):
 
 def odd_tree(rng):
     """A message, or what some client takes for one."""
-    match rng.randrange(8):
-        case 0:
-            return junk(rng)
-        case 1:
-            return _meta(rng)
-        case 2 | 3:
-            return {"data": _odd_data(rng)} | _meta(rng)
-        case 4:
-            return {rng.choice(["jsonData", "strData", "binData", "customData"]): junk(rng)} | _meta(rng)
-        case 5:
-            return _payload(rng) | {"meta": _odd_meta(rng)}
-        case 6:
-            return _payload(rng) | _payload(rng) | _meta(rng)
-        case _:
-            return _payload(rng) | {rng.choice(["unknown", "Data", "status", ""]): junk(rng)}
+    return rng.choice([
+        junk(rng),
+        _meta(rng),
+        {"data": _odd_data(rng)} | _meta(rng),
+        {"data": _odd_data(rng)} | _meta(rng),
+        {rng.choice(["jsonData", "strData", "binData", "customData"]): junk(rng)} | _meta(rng),
+        _payload(rng) | {"meta": _odd_meta(rng)},
+        _payload(rng) | _payload(rng) | _meta(rng),
+        _payload(rng) | {rng.choice(["unknown", "Data", "status", ""]): junk(rng)},
+    ])  # fmt: skip
 
 
 def junk(rng):
@@ -67,18 +62,14 @@ def feedback(rng, choosers):
 
 def odd_feedback(rng, choosers):
     told = feedback(rng, choosers)
-    match rng.randrange(5):
-        case 0:
-            return junk(rng)
-        case 1:
-            return told | {"reward": rng.choice(["high", "1.5", None, [], 1e300])}
-        case 2:
-            return told | {"unknown": 1}
-        case 3:
-            return told | {rng.choice(["request", "truth"]): junk(rng)}
-        case _:
-            routing = rng.choice([junk(rng), {"picks": 0.5}, {"picks": "1"}, {"splits": 2**40}, {"nobody": 3}])
-            return told | {"response": {"meta": {"routing": routing}}}
+    routing = rng.choice([junk(rng), {"picks": 0.5}, {"picks": "1"}, {"splits": 2**40}, {"nobody": 3}])
+    return rng.choice([
+        junk(rng),
+        told | {"reward": rng.choice(["high", "1.5", None, [], 1e300])},
+        told | {"unknown": 1},
+        told | {rng.choice(["request", "truth"]): junk(rng)},
+        told | {"response": {"meta": {"routing": routing}}},
+    ])  # fmt: skip
 
 
 def _payload(rng):
@@ -103,22 +94,20 @@ def _names(rng):
 def _table(rng):
     """An ndarray: mostly of two dimensions and one kind of cell."""
     width, height = rng.randrange(4), rng.choice([0, 1, 1, 1, 2, 3])
-    match rng.randrange(10):
-        case 0:
-            return [_cell(rng) for _ in range(width)]
-        case 1:
-            return [[_cell(rng) for _ in range(width)] for _ in range(height)]
-        case 2:
-            return [[rng.choice(WORDS)] for _ in range(height)]
-        case 3:
-            return [[[rng.randrange(9)] * 2] * width] * height
-        case 4:
-            return [[rng.choice([True, False]) for _ in range(width)] for _ in range(height)]
-        case 5:
-            return [[rng.choice(NUMBERS) for _ in range(width)] for _ in range(height)]
-        case 6:
-            return [[rng.choice([*NUMBERS[:4], *ODD_NUMBERS]) for _ in range(width)] for _ in range(height)]
-    return [[rng.randrange(20) for _ in range(width or 1)] for _ in range(height or 1)]
+
+    def rows(draw, at_least=0):
+        return [[draw() for _ in range(max(width, at_least))] for _ in range(max(height, at_least))]
+
+    return rng.choice([
+        [_cell(rng) for _ in range(width)],
+        [[[rng.randrange(9)] * 2] * width] * height,
+        [[rng.choice(WORDS)] for _ in range(height)],
+        rows(lambda: _cell(rng)),
+        rows(lambda: rng.choice([True, False])),
+        rows(lambda: rng.choice(NUMBERS)),
+        rows(lambda: rng.choice([*NUMBERS[:4], *ODD_NUMBERS])),
+        *[rows(lambda: rng.randrange(20), at_least=1) for _ in range(3)],
+    ])  # fmt: skip
 
 
 def _cell(rng):
@@ -170,22 +159,14 @@ def _odd_meta(rng):
 
 
 def _odd_data(rng):
-    match rng.randrange(9):
-        case 0:
-            return junk(rng)
-        case 1:
-            return {"names": ["a"]}
-        case 2:
-            return {"ndarray": [[1, 2], [3]]} | _names(rng)
-        case 3:
-            return {"ndarray": rng.choice([junk(rng), [[1], 2], [[1, 2], "ab"], [[[1]], [2]]])} | _names(rng)
-        case 4:
-            return {"tensor": {"shape": [rng.randrange(1, 4), 2], "values": [1, 2, 3]}}
-        case 5:
-            return {"tensor": {rng.choice(["shape", "values"]): junk(rng)}}
-        case 6:
-            return {"tensor": {"shape": junk(rng), "values": rng.choice([[1, 2], ["a", "b"], [None], [[1], [2]]])}}
-        case 7:
-            return {"ndarray": [[1, 2]], "names": junk(rng)}
-        case _:
-            return {"tftensor": {"dtype": "DT_FLOAT"}}
+    return rng.choice([
+        junk(rng),
+        {"names": ["a"]},
+        {"ndarray": [[1, 2], [3]]} | _names(rng),
+        {"ndarray": rng.choice([junk(rng), [[1], 2], [[1, 2], "ab"], [[[1]], [2]]])} | _names(rng),
+        {"tensor": {"shape": [rng.randrange(1, 4), 2], "values": [1, 2, 3]}},
+        {"tensor": {rng.choice(["shape", "values"]): junk(rng)}},
+        {"tensor": {"shape": junk(rng), "values": rng.choice([[1, 2], ["a", "b"], [None], [[1], [2]]])}},
+        {"ndarray": [[1, 2]], "names": junk(rng)},
+        {"tftensor": {"dtype": "DT_FLOAT"}},
+    ])  # fmt: skip

@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-import re
 from dataclasses import dataclass
 
 import aiohttp
 import grpc
-from differential_requests import tree_of
+from differential_forms import tree_of
 
 from model_server.graph import protos
 

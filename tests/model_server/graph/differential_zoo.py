@@ -7,13 +7,13 @@ Nothing here imports seldon_core: a graph of these alone runs without it.
 import numpy as np
 
 
-def first_of(X):
+def first_of(features):
     """The first cell of an array or list, or what is no array, as it is."""
-    while isinstance(X, np.ndarray | list):
-        if len(np.shape(X)) == 0 or len(X) == 0:
+    while isinstance(features, np.ndarray | list):
+        if np.ndim(features) == 0 or len(features) == 0:
             return None
-        X = X[0]
-    return X
+        features = features[0]
+    return features
 
 
 class Scales:
@@ -32,8 +32,8 @@ class Tagged:
     """MODEL and OUTPUT_TRANSFORMER, with tags, metrics of every type, names of its own, metadata and a health check."""
 
     def predict(self, X, names, meta=None):
-        X = np.asarray(X, dtype=float)
-        return np.stack([X.sum(axis=-1), X.max(axis=-1, initial=-1)], axis=-1)
+        numbers = np.asarray(X, dtype=float)
+        return np.stack([numbers.sum(axis=-1), numbers.max(axis=-1, initial=-1)], axis=-1)
 
     def transform_output(self, X, names, meta=None):
         return [] if X is None else X
@@ -172,6 +172,8 @@ class Answers:
 
     def predict(self, X, names, meta=None):
         first = first_of(X)
+        if first == "ragged":
+            return [[1], [2, 3]]
         if isinstance(first, int | float | np.number) and np.isfinite(first):
             return self.kinds()[int(first) % len(self.kinds())]
         return {"type": type(X).__name__, "shape": list(np.shape(X)), "names": list(names or ()), "meta": meta}
@@ -188,7 +190,6 @@ class Answers:
             7,
             [],
             None,
-            [[1], [2, 3]],
             np.array([[True], [False]]),
             {"p": np.float64(0.25)},
             {"p": np.float32(0.25)},

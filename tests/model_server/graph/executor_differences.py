@@ -1,4 +1,4 @@
-"""Where a graph here answers otherwise than Seldon's executor over the same components, over generated requests, and why.
+"""Where a graph here answers otherwise than Seldon's executor over the same components, to what is generated, and why.
 
 A difference takes a case and what is expected so far, and gives what is expected instead; or nothing, where it does not
 apply. Each must apply somewhere. docs/compatibility.md tells users the same.

@@ -1,9 +1,9 @@
-"""What the lists of differences from Seldon are made of: a function for each, with its reason, and texts that are ours."""
+"""What lists of differences from Seldon are made of: a function for each, with its reason; and texts that are ours."""
 
 import re
 
 NO_WORDS = "Exception calling application: "
-"""What grpcio says of an exception in a servicer; in Seldon's wrapper nothing follows where it chose a status itself."""
+"""What grpcio says of an exception in a servicer; nothing follows where Seldon's wrapper chose the status."""
 
 
 class Differences:

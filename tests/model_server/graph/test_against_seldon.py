@@ -1,5 +1,5 @@
-"""Generated graphs and requests, four ways: in one process, over Seldon's wrappers, by Seldon's executor over them; and
-every component alone, behind Seldon's wrapper and behind ours. Same answers and metrics, but for the stated differences.
+"""Generated requests to generated graphs: in one process, over Seldon's wrappers, by Seldon's executor over these; and
+to every component alone, behind Seldon's wrapper and behind ours. Same answers, same metrics, but for what is stated.
 """
 
 import os

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from google.protobuf.message import DecodeError
 
-from model_server.graph.errors import GraphError
+from model_server.graph.errors import GraphError, MessageUnreadable
 from model_server.graph.protos import ours
 from model_server.graph.wrapper import bodies
 
@@ -78,15 +78,22 @@ class GrpcMessage:
         return self._serialized
 
     def proto(self, message_class: Any) -> Any:
-        """A message of the caller's own, of this class. Errors: google.protobuf.message.DecodeError."""
-        return message_class.FromString(self.serialized)
+        """A message of the caller's own, of this class. Errors: MessageUnreadable."""
+        return _parsed(message_class, self.serialized)
 
     def shared_proto(self, message_class: Any) -> Any:
-        """The message, for whoever only looks."""
+        """The message, for whoever only looks. Errors: MessageUnreadable."""
         if type(self._proto) is not message_class:
             serialized = self.serialized
-            self._proto = message_class.FromString(serialized)
+            self._proto = _parsed(message_class, serialized)
         return self._proto
+
+
+def _parsed(message_class: Any, serialized: bytes) -> Any:
+    try:
+        return message_class.FromString(serialized)
+    except DecodeError as error:
+        raise MessageUnreadable(f"the message is no {message_class.DESCRIPTOR.full_name}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,7 @@ def _payload(message: Message) -> bytes:
     if isinstance(message, GrpcMessage):
         try:
             proto = message.proto(ours().SeldonMessage)
-        except DecodeError:
+        except GraphError:
             return message.serialized
         proto.ClearField("meta")
         payload: bytes = proto.SerializeToString(deterministic=True)

@@ -9,8 +9,6 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from google.protobuf.message import DecodeError
-
 from model_server.graph.errors import GraphError, NoSuchBranch
 from model_server.graph.messages import GrpcMessage, Message, RestMessage
 from model_server.graph.protos import ours
@@ -80,7 +78,7 @@ def of_feedback(feedback: Message) -> dict[str, int]:
     if isinstance(feedback, GrpcMessage):
         try:
             return dict(feedback.shared_proto(ours().Feedback).response.meta.routing)
-        except DecodeError:
+        except GraphError:
             return {}
     try:
         tree = feedback.shared_tree()

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from differential_forms import Request
 from differential_graphs import Graph
 from differential_programs import Outcome
-from differential_requests import Request
 
 
 @dataclass(frozen=True)

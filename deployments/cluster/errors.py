@@ -51,3 +51,9 @@ class UnknownPod(CallersFault):
 
 class NotRemoved(OursToMend):
     """Something that was to be deleted is still there."""
+
+
+class Interrupted(OursToMend):
+    """Ctrl-C; the message says what is under way and what is not."""
+
+    exit_code = 130  # as a shell tells it: 128 and SIGINT

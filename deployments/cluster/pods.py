@@ -1,4 +1,4 @@
-"""Why a Pod is not ready, from what the cluster says of it: its conditions, its containers' states, its events. Pure."""
+"""Why a Pod is not ready, from what the cluster says: its conditions, its containers' states, its events. Pure."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def _of_container(pod: str, status: Mapping[str, Any], warnings: Sequence[str], 
         if reason in CONFIGURATION_REASONS:
             return Trouble(pod, container, f"it cannot be created ({told})", is_hopeless=True)
         if reason == CRASH_LOOP:
-            what = f"it ends again and again, {_ending(status)}after {restarts} restart{'s' * (restarts != 1)} ({reason})"
+            what = (
+                f"it ends again and again, {_ending(status)}after {restarts} restart{'s' * (restarts != 1)} ({reason})"
+            )
             return Trouble(pod, container, what, "", restarts >= RESTARTS_THAT_ARE_A_LOOP, has_crashed=True)
         return Trouble(pod, container, f"{_STARTING} ({told})" if _says_more(reason) else _STARTING)
     if terminated is not None:

@@ -98,9 +98,7 @@ def workload_rollout(manifest: Manifest, objects: Objects) -> Rollout:
 
 def gateway_objects(objects: Objects, live: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
     """The objects of a SeldonDeployment that tell a gateway of it."""
-    return {
-        kind: owned(objects, kind, live) for kind in ("VirtualService", "DestinationRule", "Mapping", "Service")
-    }
+    return {kind: owned(objects, kind, live) for kind in ("VirtualService", "DestinationRule", "Mapping", "Service")}
 
 
 def owned(objects: Objects, kind: str, owner: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -131,7 +131,9 @@ def _who(webhook: re.Match[str] | None, manifest: Manifest) -> str:
 
 
 def _rights(message: str) -> str:
-    needed = re.search(r'cannot (\w+) resource "([\w./-]+)" in API group "([^"]*)"(?: in the namespace "([^"]+)")?', message)
+    needed = re.search(
+        r'cannot (\w+) resource "([\w./-]+)" in API group "([^"]*)"(?: in the namespace "([^"]+)")?', message
+    )
     if needed is None:
         return "ask whoever runs the cluster for that right"
     verb, resource, group, namespace = needed.groups()

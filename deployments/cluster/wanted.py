@@ -49,9 +49,7 @@ class Workload:
 def workloads(deployment: SeldonDeployment) -> list[Workload]:
     """Every Deployment that there will be, in the order of the document."""
     whole = defaulted(deployment)
-    return [
-        workload for i, predictor in enumerate(whole.spec.predictors) for workload in _of(whole, predictor, i)
-    ]
+    return [workload for i, predictor in enumerate(whole.spec.predictors) for workload in _of(whole, predictor, i)]
 
 
 def _of(whole: SeldonDeployment, predictor: Predictor, i: int) -> Iterator[Workload]:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from deployments.local.localized import claimed_uris
 from deployments.local.placing import predictor_server
 from deployments.local.plan import DEFAULT_RETRIES, Destination, Plan, Route
 from deployments.local.programs import ModelFolder, PredictorServer
@@ -36,14 +37,11 @@ def plan(
 
 
 def model_uris(deployments: Sequence[SeldonDeployment]) -> tuple[str, ...]:
-    """Every `modelUri` of the deployments, once each."""
-    units = [
-        unit
-        for deployment in deployments
-        for predictor in deployment.spec.predictors
-        for unit in predictor.graph.walk()
-    ]
-    return tuple(dict.fromkeys(unit.model_uri for unit in units if unit.model_uri))
+    """Every `modelUri` of the deployments, and pvc:// of every path on a claim that a component is told, once each."""
+    predictors = [predictor for deployment in deployments for predictor in deployment.spec.predictors]
+    own = [unit.model_uri for predictor in predictors for unit in predictor.graph.walk() if unit.model_uri]
+    claimed = [uri for predictor in predictors for uri in claimed_uris(predictor)]
+    return tuple(dict.fromkeys(own + claimed))
 
 
 def _route(deployment: SeldonDeployment, server_of: ServerOf) -> Route:

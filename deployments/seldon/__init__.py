@@ -4,6 +4,7 @@ Seldon Core 1.17.1 is the measure. Pure: text comes in, deployments or findings 
 writes anything.
 """
 
+from deployments.seldon.claims import claimed_uri, model_uri
 from deployments.seldon.defaults import defaulted
 from deployments.seldon.environment import environment
 from deployments.seldon.findings import Finding, InvalidDeployment, RefusedBy
@@ -22,12 +23,14 @@ __all__ = [
     "RefusedBy",
     "SeldonDeployment",
     "Unit",
+    "claimed_uri",
     "defaulted",
     "engine_predictor",
     "engine_variables",
     "environment",
     "findings",
     "load_documents",
+    "model_uri",
     "pod_annotations",
     "podinfo",
     "webhook_message",

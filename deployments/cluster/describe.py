@@ -13,6 +13,7 @@ from deployments.cluster.inventory import Inventory, is_ours
 from deployments.cluster.pods import is_ready, troubles
 from deployments.cluster.readiness import Objects, all_pods_of, gateway_objects, owned, pods_of
 from deployments.cluster.wanted import ENGINE, Workload, predictor_service, workloads
+from deployments.seldon.claims import model_uri
 from deployments.seldon.model import Predictor, SeldonDeployment, Unit
 from deployments.seldon.schema import parse
 
@@ -143,29 +144,14 @@ def _predictors(
 
 def _arm(unit: Unit, predictor: Predictor, version: str | None) -> dict[str, Any]:
     container = predictor.container(unit.name)
-    uri = unit.model_uri or next((each.value for each in unit.parameters if each.name == "model_uri"), None)
+    written = next((each.value for each in unit.parameters if each.name == "model_uri"), None)
     return {
         "node": unit.name,
         "type": unit.type or "MODEL",
         "image": container.image if container is not None else None,
-        "model_uri": _mounted(uri, unit, predictor) or uri,
+        "model_uri": model_uri(unit, predictor) or written,
         "model_version": version or "unknown",
     }
-
-
-def _mounted(uri: str | None, unit: Unit, predictor: Predictor) -> str | None:
-    """Where a folder of a container comes from, if it is of a claim: pvc://models/champion for /mnt/models."""
-    for component in predictor.component_specs:
-        for container in component.spec.containers:
-            mounts = (container.model_extra or {}).get("volumeMounts") or []
-            mount = next((each for each in mounts if each.get("mountPath") == uri), None)
-            if container.name != unit.name or mount is None:
-                continue
-            for volume in (component.spec.model_extra or {}).get("volumes") or []:
-                claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
-                if claim and volume.get("name") == mount.get("name"):
-                    return f"pvc://{claim}/{mount.get('subPath', '')}".rstrip("/")
-    return None
 
 
 def _gateway_percent(deployment: SeldonDeployment, live: Mapping[str, Any], objects: Objects) -> dict[str, int]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import typer
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from deployments.cluster.logs import Source
-    from deployments.cluster.target import Target
+    from deployments.cluster.view import View
 
 DEFAULT_TIMEOUT_SECONDS: Final = 300.0
 SHOWN_AT_ONCE: Final = 3
@@ -28,21 +28,23 @@ class Access:
         self.kubeconfig, self.context, self.namespace = kubeconfig, context, namespace
 
     @contextmanager
-    def target(self, console: Console) -> Iterator[Target]:
+    def view(self, console: Console) -> Iterator[View]:
         from deployments.cluster.connection import Connection
-        from deployments.cluster.target import Target
+        from deployments.cluster.view import View
 
         with Connection(self.kubeconfig, self.context) as connection:
-            yield Target(connection, self.namespace, lambda text: console.print(text, markup=False, soft_wrap=True))
+            yield View(connection, self.namespace, lambda text: console.print(text, markup=False, soft_wrap=True))
 
 
 def apply(overlay: Path, access: Access, *, force_conflicts: bool, timeout_seconds: float | None) -> None:
+    from deployments.cluster import applying
     from deployments.render import render
 
     rendered = render(overlay)
     console = _console()
-    with access.target(console) as target, _Waiting(console) as waiting:
-        target.apply(
+    with access.view(console) as view, _Waiting(console) as waiting:
+        applying.apply(
+            view,
             rendered.text,
             rendered.source,
             str(overlay),
@@ -54,9 +56,11 @@ def apply(overlay: Path, access: Access, *, force_conflicts: bool, timeout_secon
 
 
 def status(access: Access, *, as_json: bool) -> None:
+    from deployments.cluster import looking
+
     console = _console()
-    with access.target(console) as target:
-        found = target.status()
+    with access.view(console) as view:
+        found = looking.status(view)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -66,40 +70,45 @@ def status(access: Access, *, as_json: bool) -> None:
 
 
 def logs(access: Access, asked: str | None, *, follow: bool, lines: int) -> None:
+    from deployments.cluster import looking
     from deployments.local.terminal import Terminal
 
     console = _console()
     terminal = Terminal(console)
-    with access.target(console) as target:
-        sources = target.log_sources(asked)
+    with access.view(console) as view:
+        sources = looking.log_sources(view, asked)
         if follow:
-            _follow(target, sources, lines, terminal.line)
+            _follow(view, sources, lines, terminal.line)
             return
         for source in sources:
-            for line in target.last_lines(source, lines):
+            for line in looking.last_lines(view, source, lines):
                 terminal.line(source.prefix, line)
 
 
 def down(access: Access, *, volumes_too: bool, timeout_seconds: float | None) -> None:
+    from deployments.cluster import removing
+
     console = _console()
-    with access.target(console) as target, _Waiting(console) as waiting:
-        target.down(
+    with access.view(console) as view, _Waiting(console) as waiting:
+        removing.down(
+            view,
             waiting.on_waiting,
             timeout_seconds=timeout_seconds or DEFAULT_TIMEOUT_SECONDS,
             volumes_too=volumes_too,
         )
 
 
-def _follow(target: Target, sources: Sequence[Source], lines: int, show: object) -> None:
+def _follow(view: View, sources: Sequence[Source], lines: int, show: Callable[[str, str], None]) -> None:
     """Every log at once, until all containers have ended or Ctrl-C."""
+    from deployments.cluster import looking
     from deployments.errors import DeploymentsError
 
     def read(source: Source) -> None:
         try:
-            for line in target.follow(source, lines):
-                show(source.prefix, line)  # type: ignore[operator]
+            for line in looking.follow(view, source, lines):
+                show(source.prefix, line)
         except DeploymentsError as error:
-            show(source.prefix, f"(no more of this log: {error})")  # type: ignore[operator]
+            show(source.prefix, f"(no more of this log: {error})")
 
     threads = [threading.Thread(target=read, args=(source,), daemon=True) for source in sources]
     for thread in threads:
@@ -119,7 +128,7 @@ class _Waiting:
         self._status = console.status("applying") if console.is_terminal else None
         self._told: list[str] = []
 
-    def __enter__(self) -> _Waiting:
+    def __enter__(self) -> Self:
         if self._status is not None:
             self._status.start()
         return self

@@ -153,6 +153,7 @@ def apply(
 
 
 def status(
+    *,
     as_json: Annotated[bool, typer.Option("--json", help="The same as data.")] = False,
     target: Target = Where.LOCAL,
     state: State = DEFAULT_STATE,
@@ -206,6 +207,7 @@ def logs(
             show_default=False,
         ),
     ] = None,
+    *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines of the past.", min=0)] = 50,
     target: Target = Where.LOCAL,
@@ -254,6 +256,7 @@ def logs(
 
 
 def down(
+    *,
     target: Target = Where.LOCAL,
     state: State = DEFAULT_STATE,
     context: Context = None,

@@ -1,13 +1,12 @@
 """The way to a cluster's API server: credentials and TLS are the Kubernetes client's, objects are plain data.
 
-The one importer of `kubernetes`. Discovery is ours: that client's own writes a cache into the machine's folder for
+Discovery is ours: that client's own writes a cache into the machine's folder for
 temporary files, or asks for every group there is.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,10 +18,10 @@ from typing import Any, Final, Self
 from urllib.parse import quote, urlencode
 
 import urllib3
-from kubernetes import client, config
-from kubernetes.config.config_exception import ConfigException
+from kubernetes import client
 
-from deployments.cluster.errors import NoCluster, UnknownKind, Unreachable
+from deployments.cluster.errors import UnknownKind, Unreachable
+from deployments.cluster.kubeconfig import client_of
 from deployments.cluster.manifests import Manifest, Ref
 from deployments.cluster.refusals import Answer, error_of, no_seldon
 from deployments.errors import DeploymentsError
@@ -65,7 +64,7 @@ class Connection:
 
     def __init__(self, kubeconfig: Path | None, context: str | None) -> None:
         """Errors: NoCluster."""
-        self.context, self.default_namespace, self._client = _client(kubeconfig, context)
+        self.context, self.default_namespace, self._client = client_of(kubeconfig, context)
         self.server: str = self._client.configuration.host
         self._resources: dict[str, dict[str, Resource]] = {}
         self.server_time = datetime.now(UTC)
@@ -109,20 +108,25 @@ class Connection:
     def apply(
         self, resource: Resource, ref: Ref, body: Mapping[str, Any], *, dry_run: bool = False, force: bool = False
     ) -> dict[str, Any]:
-        """Server-side apply, as the field manager `forkcast`; the object as stored. Errors: RefusedAnswer, Unreachable."""
+        """Server-side apply, as the field manager `forkcast`; the object as stored.
+
+        Errors: RefusedAnswer, Unreachable.
+        """
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", "force": "true" if force else "false"}
         if dry_run:
             query["dryRun"] = "All"
-        return self._json("PATCH", resource.url(ref.namespace, ref.name), query, dict(body))
+        stored: dict[str, Any] = self._json("PATCH", resource.url(ref.namespace, ref.name), query, dict(body))
+        return stored
 
     def get(self, resource: Resource, ref: Ref) -> dict[str, Any]:
         """Errors: NotFound, Unreachable, NotAllowed."""
         try:
-            return self._json("GET", resource.url(ref.namespace, ref.name))
+            found: dict[str, Any] = self._json("GET", resource.url(ref.namespace, ref.name))
         except RefusedAnswer as error:
             if error.answer.status == 404:
                 raise NotFound from error
             raise error_of(error.answer, f"read {ref}", self.server) from error
+        return found
 
     def list(self, api_version: str, kind: str, namespace: str, label: str = "") -> list[dict[str, Any]]:
         """All objects of a kind in a namespace, or with "" in all; empty where the cluster does not know the kind.
@@ -162,7 +166,10 @@ class Connection:
         return self._request("GET", f"{_pod(namespace, pod)}/log", query).decode(errors="replace")
 
     def follow(self, namespace: str, pod: str, container: str, *, lines: int) -> Iterator[str]:
-        """A container's log from `lines` back, line by line, until the container ends. Errors: RefusedAnswer, Unreachable."""
+        """A container's log from `lines` back, line by line, until the container ends.
+
+        Errors: RefusedAnswer, Unreachable.
+        """
         query = {"container": container, "tailLines": str(lines), "follow": "true"}
         with self._answer("GET", f"{_pod(namespace, pod)}/log", query, read_seconds=None) as response:
             unfinished = b""
@@ -197,7 +204,7 @@ class Connection:
     def _request(
         self, method: str, path: str, query: Mapping[str, str], body: Any = None, content_type: str = APPLY
     ) -> bytes:
-        with self._answer(method, path, query, body, content_type) as response:
+        with self._answer(method, path, query, body=body, content_type=content_type) as response:
             return bytes(response.data)
 
     @contextmanager
@@ -206,6 +213,7 @@ class Connection:
         method: str,
         path: str,
         query: Mapping[str, str],
+        *,
         body: Any = None,
         content_type: str = APPLY,
         read_seconds: float | None = ANSWER_SECONDS,
@@ -253,49 +261,3 @@ def _answer_of(status: int, data: bytes) -> Answer:
 
 def _pod(namespace: str, pod: str) -> str:
     return f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}"
-
-
-def _client(kubeconfig: Path | None, context: str | None) -> tuple[str, str | None, Any]:
-    """The context's name, its namespace (None: it names none) and a client; from a kubeconfig, or within a Pod."""
-    files = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    there = [file for file in files.split(os.pathsep) if Path(file).is_file()]
-    settings = client.Configuration()
-    if not there:
-        if kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
-            return _client_within_a_pod(settings)
-        raise NoCluster(
-            f"there is no kubeconfig at {files}; name one with --kubeconfig, or in KUBECONFIG"
-            + ("" if kubeconfig else ", or write one with your cluster's own tool")
-        )
-    config_file = os.pathsep.join(there)
-    try:
-        contexts, active = config.list_kube_config_contexts(config_file=config_file)
-        chosen = active if context is None else next((each for each in contexts if each["name"] == context), None)
-        if chosen is None:
-            names = ", ".join(each["name"] for each in contexts) or "none"
-            raise NoCluster(f"{config_file} has no context {context}; it has: {names}")
-        config.load_kube_config(config_file, context=chosen["name"], client_configuration=settings)
-    except ConfigException as error:
-        raise NoCluster(f"{config_file} is no kubeconfig that can be used: {error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise NoCluster(f"{config_file} is no kubeconfig that can be read: {error}") from error
-    except Exception as error:  # the YAML library's own errors have no common name here
-        raise NoCluster(f"{config_file} is no kubeconfig that can be read: {type(error).__name__}: {error}") from error
-    return chosen["name"], chosen["context"].get("namespace"), _with(settings)
-
-
-def _client_within_a_pod(settings: Any) -> tuple[str, str | None, Any]:
-    try:
-        config.load_incluster_config(client_configuration=settings)
-    except ConfigException as error:
-        raise NoCluster(f"there is no kubeconfig, and the Pod's own account cannot be used: {error}") from error
-    namespace = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-    return "in-cluster", namespace.read_text().strip() if namespace.is_file() else None, _with(settings)
-
-
-def _with(settings: Any) -> Any:
-    settings.retries = False  # what was asked may have been done; whoever waits asks again
-    if not settings.verify_ssl:
-        # The kubeconfig says so; kubectl does not warn of it with each request either.
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    return client.ApiClient(settings)

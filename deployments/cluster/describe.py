@@ -186,21 +186,23 @@ def _created(live: Mapping[str, Any], objects: Objects) -> Iterator[dict[str, An
 
 def _detail(kind: str, each: Mapping[str, Any]) -> str:
     spec, status = each.get("spec") or {}, each.get("status") or {}
-    if kind == "Deployment":
-        return f"{int(status.get('readyReplicas') or 0)} of {spec.get('replicas', 1)} ready"
-    if kind == "Service":
-        return ", ".join(f"{port.get('name') or 'port'} {port['port']}" for port in spec.get("ports") or [])
-    if kind == "HorizontalPodAutoscaler":
-        bounds = f"{spec.get('minReplicas', 1)} to {spec.get('maxReplicas')}"
-        return f"{status.get('currentReplicas', 0)} now, {bounds}"
-    if kind == "PodDisruptionBudget":
-        return f"{status.get('disruptionsAllowed', 0)} disruptions allowed"
-    if kind == "VirtualService":
-        return f"at {', '.join(spec.get('gateways') or ['mesh'])} for {', '.join(spec.get('hosts') or ['*'])}"
-    if kind == "Mapping":
-        weight = f", weight {spec['weight']}" if "weight" in spec else ""
-        return f"{spec.get('prefix')} to {spec.get('service')}{weight}"
-    return ""
+    text = ""
+    match kind:
+        case "Deployment":
+            text = f"{int(status.get('readyReplicas') or 0)} of {spec.get('replicas', 1)} ready"
+        case "Service":
+            text = ", ".join(f"{port.get('name') or 'port'} {port['port']}" for port in spec.get("ports") or [])
+        case "HorizontalPodAutoscaler":
+            bounds = f"{spec.get('minReplicas', 1)} to {spec.get('maxReplicas')}"
+            text = f"{status.get('currentReplicas', 0)} now, {bounds}"
+        case "PodDisruptionBudget":
+            text = f"{status.get('disruptionsAllowed', 0)} disruptions allowed"
+        case "VirtualService":
+            text = f"at {', '.join(spec.get('gateways') or ['mesh'])} for {', '.join(spec.get('hosts') or ['*'])}"
+        case "Mapping":
+            weight = f", weight {spec['weight']}" if "weight" in spec else ""
+            text = f"{spec.get('prefix')} to {spec.get('service')}{weight}"
+    return text
 
 
 def _gateway(live: Mapping[str, Any], objects: Objects) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from deployments.seldon.findings import Place
 from deployments.seldon.model import KIND as SELDON_DEPLOYMENT
 
 SET_LABEL: Final = "forkcast.dev/overlay-set"
-"""On every object that we apply. Seldon's operator puts app.kubernetes.io/managed-by on its own, so that is not ours."""
+"""On every object that we apply; app.kubernetes.io/managed-by is what Seldon's operator puts on its own."""
 
 FIRST: Final = (
     "Namespace",

@@ -90,19 +90,7 @@ def _of_container(pod: str, status: Mapping[str, Any], warnings: Sequence[str], 
     state = status.get("state") or {}
     waiting, terminated = state.get("waiting"), state.get("terminated")
     if waiting is not None:
-        reason = waiting.get("reason") or ""
-        told = f"{reason}: {waiting['message']}" if waiting.get("message") else reason
-        if reason in IMAGE_REASONS:
-            image = f"its image {status.get('image')} is not there"
-            return Trouble(pod, container, f"{image} ({told})", "image", reason != PULLING_FOR_THE_FIRST_TIME)
-        if reason in CONFIGURATION_REASONS:
-            return Trouble(pod, container, f"it cannot be created ({told})", is_hopeless=True)
-        if reason == CRASH_LOOP:
-            what = (
-                f"it ends again and again, {_ending(status)}after {restarts} restart{'s' * (restarts != 1)} ({reason})"
-            )
-            return Trouble(pod, container, what, "", restarts >= RESTARTS_THAT_ARE_A_LOOP, has_crashed=True)
-        return Trouble(pod, container, f"{_STARTING} ({told})" if _says_more(reason) else _STARTING)
+        return _waiting(pod, status, waiting)
     if terminated is not None:
         what = f"it ended with {_exit(terminated)}; it is started again"
         return Trouble(pod, container, what, has_crashed=True)
@@ -112,6 +100,21 @@ def _of_container(pod: str, status: Mapping[str, Any], warnings: Sequence[str], 
     after = f" after {restarts} restarts" if restarts else ""
     what = f"it runs{after} and is not ready" + (f": {unhealthy.partition(': ')[2]}" if unhealthy else "")
     return Trouble(pod, container, what, "" if container == ENGINE else "readinessProbe", has_crashed=restarts > 0)
+
+
+def _waiting(pod: str, status: Mapping[str, Any], waiting: Mapping[str, Any]) -> Trouble:
+    container, restarts = status["name"], int(status.get("restartCount") or 0)
+    reason = waiting.get("reason") or ""
+    told = f"{reason}: {waiting['message']}" if waiting.get("message") else reason
+    if reason in IMAGE_REASONS:
+        image = f"its image {status.get('image')} is not there"
+        return Trouble(pod, container, f"{image} ({told})", "image", reason != PULLING_FOR_THE_FIRST_TIME)
+    if reason in CONFIGURATION_REASONS:
+        return Trouble(pod, container, f"it cannot be created ({told})", is_hopeless=True)
+    if reason == CRASH_LOOP:
+        what = f"it ends again and again, {_ending(status)}after {restarts} restart{'s' * (restarts != 1)} ({reason})"
+        return Trouble(pod, container, what, "", restarts >= RESTARTS_THAT_ARE_A_LOOP, has_crashed=True)
+    return Trouble(pod, container, f"{_STARTING} ({told})" if _says_more(reason) else _STARTING)
 
 
 def _says_more(reason: str) -> bool:

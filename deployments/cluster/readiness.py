@@ -59,8 +59,8 @@ def rollout(manifest: Manifest, deployment: SeldonDeployment, objects: Objects) 
     if status.get("state") == FAILED:
         what = f"Seldon's operator fails on it: {status.get('description') or 'it does not say why'}"
         problems.append(Problem(what, manifest.where(), is_hopeless=True))
-    for warning in warnings_of("SeldonDeployment", deployment.name, objects.get("Event", ())):
-        problems.append(Problem(f"Seldon's operator: {warning}", manifest.where()))
+    warnings = warnings_of("SeldonDeployment", deployment.name, objects.get("Event", ()))
+    problems += [Problem(f"Seldon's operator: {each}", manifest.where()) for each in warnings]
     own = owned(objects, "Deployment", live)
     wanted = workloads(deployment)
     found = {each["metadata"]["name"]: each for each in own}
@@ -128,12 +128,14 @@ def _of_workload(
     waiting = _rolling(live)
     problems: list[Problem] = []
     base: Place = ("spec", "template") if workload is None else workload.place
+    if not waiting:
+        return [], []
+    events = objects.get("Event", ())
     for kind, name in _makers(live, objects):
-        for warning in warnings_of(kind, name, objects.get("Event", ())):
-            if waiting:
-                problems.append(Problem(f"{kind} {name}: {warning}", manifest.where(base)))
-    for pod in pods_of(objects, live) if waiting else []:
-        for trouble in troubles(pod, objects.get("Event", ())):
+        warnings = warnings_of(kind, name, events)
+        problems += [Problem(f"{kind} {name}: {each}", manifest.where(base)) for each in warnings]
+    for pod in pods_of(objects, live):
+        for trouble in troubles(pod, events):
             waiting.append(f"Pod {trouble}")
             place = container_place(manifest.content, base, trouble.container, trouble.field)
             problems.append(Problem(str(trouble), manifest.where(place), trouble, trouble.is_hopeless))

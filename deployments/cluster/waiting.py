@@ -1,0 +1,125 @@
+"""Waits until what was applied is what serves, and explains why where it does not become that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from deployments.cluster.connection import RefusedAnswer
+from deployments.cluster.errors import NotAvailable, Unreachable
+from deployments.cluster.manifests import Manifest
+from deployments.cluster.readiness import Objects, Problem, Rollout, rollout, workload_rollout
+from deployments.cluster.view import View
+from deployments.seldon import SeldonDeployment
+
+type OnWaiting = Callable[[Sequence[str]], None]
+"""Is told what is waited for, at each look."""
+
+POLL_SECONDS: Final = 1.0
+SETTLING_SECONDS: Final = 3.0
+"""After a change, time for the operator to look; for what it takes away leaves nothing to compare with."""
+PATIENCE_SECONDS: Final = 10.0
+"""How long a hopeless problem may last; the operator's own conflicts pass in less."""
+LOG_LINES: Final = 12
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """One object that is waited for."""
+
+    manifest: Manifest
+    deployment: SeldonDeployment | None
+    """Typed, if it is one."""
+
+
+def wait(
+    view: View,
+    awaited: Sequence[Awaited],
+    on_waiting: OnWaiting,
+    *,
+    timeout_seconds: float,
+    has_changed: bool,
+    started: datetime,
+) -> None:
+    """Returns once all is available. Errors: NotAvailable, NotAllowed."""
+    began = time.monotonic()
+    hopeless_since: dict[str, float] = {}
+    rollouts: list[Rollout] = []
+    while True:
+        try:
+            rollouts = _rollouts(view, awaited, started)
+            waiting = [each for every in rollouts for each in every.waiting]
+        except Unreachable as error:  # an API server may be away for a moment; what it was told stands
+            waiting = [error.message]
+        spent = time.monotonic() - began
+        if not waiting and (not has_changed or spent >= SETTLING_SECONDS):
+            return
+        on_waiting(waiting)
+        hopeless = [_key(each) for every in rollouts for each in every.problems if each.is_hopeless]
+        hopeless_since = {key: hopeless_since.get(key, spent) for key in hopeless}
+        if any(spent - since >= PATIENCE_SECONDS for since in hopeless_since.values()):
+            raise NotAvailable(_explained(view, awaited, rollouts, waiting, "cannot become available as it stands"))
+        if spent >= timeout_seconds:
+            how = f"is not available after {timeout_seconds:.0f} s"
+            raise NotAvailable(_explained(view, awaited, rollouts, waiting, how))
+        time.sleep(POLL_SECONDS)
+
+
+def _rollouts(view: View, awaited: Sequence[Awaited], started: datetime) -> list[Rollout]:
+    seen: dict[str, Objects] = {}
+    found = []
+    for each in awaited:
+        namespace = each.manifest.ref.namespace
+        if namespace not in seen:
+            seen[namespace] = view.objects(namespace, since=started)
+        if each.deployment is None:
+            found.append(workload_rollout(each.manifest, seen[namespace]))
+        else:
+            found.append(rollout(each.manifest, each.deployment, seen[namespace]))
+    return found
+
+
+def _key(problem: Problem) -> str:
+    """A problem as the same from one look to the next, however many restarts there were in between."""
+    if problem.trouble is None:
+        return problem.where
+    return f"{problem.where} {problem.trouble.pod} {problem.trouble.container}"
+
+
+def _explained(
+    view: View, awaited: Sequence[Awaited], rollouts: Sequence[Rollout], waiting: Sequence[str], how: str
+) -> str:
+    pairs = list(zip(awaited, rollouts, strict=False))  # none, where the API server never answered
+    unfinished = [each.manifest.ref for each, every in pairs if not every.is_done] or [
+        each.manifest.ref for each in awaited
+    ]
+    lines = [f"{', '.join(map(str, unfinished))} {how}"]
+    for each, every in pairs:
+        for problem in sorted(dict.fromkeys(every.problems), key=lambda problem: not problem.is_hopeless):
+            lines.append(f"  {problem}")
+            lines += [f"      {line}" for line in _last_words(view, each.manifest.ref.namespace, problem)]
+    lines += ["  it waits for:", *(f"    {each}" for each in waiting)] if waiting else []
+    lines.append(
+        "it stays applied and Kubernetes goes on trying; Pods that served before go on serving. Mend the overlay and "
+        "apply it again, or go back to another one with `forkcast apply`"
+    )
+    return "\n".join(lines)
+
+
+def _last_words(view: View, namespace: str, problem: Problem) -> list[str]:
+    trouble = problem.trouble
+    if trouble is None or trouble.container is None or not trouble.has_crashed:
+        return []
+    unread = ""
+    for previous in (True, False):
+        try:
+            text = view.cluster.log(namespace, trouble.pod, trouble.container, lines=LOG_LINES, previous=previous)
+        except (RefusedAnswer, Unreachable) as error:
+            unread = str(error)
+            continue
+        if text.strip():
+            return ["the last lines of its log:", *(f"  {line}" for line in text.rstrip().splitlines()[-LOG_LINES:])]
+    return [f"(its log cannot be read: {unread})"] if unread else ["(its log is empty)"]

@@ -1,4 +1,4 @@
-"""Which cluster a kubeconfig names, and with which credentials: a client for it, by the Kubernetes client's own rules."""
+"""Which cluster a kubeconfig names, and with which credentials, by the Kubernetes client's own rules."""
 
 from __future__ import annotations
 

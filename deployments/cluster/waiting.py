@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -58,8 +58,7 @@ def wait(
         if not waiting and (not has_changed or spent >= SETTLING_SECONDS):
             return
         on_waiting(waiting)
-        hopeless = [_key(each) for every in rollouts for each in every.problems if each.is_hopeless]
-        hopeless_since = {key: hopeless_since.get(key, spent) for key in hopeless}
+        hopeless_since = lasting([each for every in rollouts for each in every.problems], hopeless_since, spent)
         if any(spent - since >= PATIENCE_SECONDS for since in hopeless_since.values()):
             raise NotAvailable(_explained(view, awaited, rollouts, waiting, "cannot become available as it stands"))
         if spent >= timeout_seconds:
@@ -80,6 +79,16 @@ def _rollouts(view: View, awaited: Sequence[Awaited], started: datetime) -> list
         else:
             found.append(rollout(each.manifest, each.deployment, seen[namespace]))
     return found
+
+
+def lasting(problems: Sequence[Problem], since: Mapping[str, float], now: float) -> dict[str, float]:
+    """Since when each problem has been hopeless, `since` being what the last look found.
+
+    A container that ends again and again runs for a moment in between: that does not begin it anew.
+    """
+    hopeless = {_key(each) for each in problems if each.is_hopeless}
+    there = {_key(each) for each in problems}
+    return {key: since.get(key, now) for key in there if key in hopeless or key in since}
 
 
 def _key(problem: Problem) -> str:

@@ -92,10 +92,10 @@ def lasting(problems: Sequence[Problem], since: Mapping[str, float], now: float)
 
 
 def _key(problem: Problem) -> str:
-    """A problem as the same from one look to the next, however many restarts there were in between."""
+    """A problem as the same from one look to the next, whatever its container does just then."""
     if problem.trouble is None:
         return problem.where
-    return f"{problem.where} {problem.trouble.pod} {problem.trouble.container}"
+    return f"{problem.trouble.pod}/{problem.trouble.container}"
 
 
 def _explained(

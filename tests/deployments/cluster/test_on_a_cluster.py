@@ -56,9 +56,7 @@ CLAIM = {
 
 
 def two_predictors(first, second):
-    return seldon_deployment(
-        predictor("a", first, image=f"{IMAGE}:1"), predictor("b", second, image=f"{IMAGE}:1")
-    )
+    return seldon_deployment(predictor("a", first, image=f"{IMAGE}:1"), predictor("b", second, image=f"{IMAGE}:1"))
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +149,9 @@ def test_what_only_the_api_server_refuses_is_told_with_its_line_before_anything_
 
 def test_fields_of_another_manager_are_named_with_it_and_taken_over_only_when_told_to(namespace, folder):
     theirs = {**two_predictors(70, 30), "metadata": {"name": "sd", "namespace": namespace}}
-    kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=someone", "-f", "-", stdin=json.dumps(theirs))
+    kubectl(
+        "apply", "--server-side", "--force-conflicts", "--field-manager=someone", "-f", "-", stdin=json.dumps(theirs)
+    )
     overlay = write_overlay(folder, "contested", two_predictors(80, 20), STORE, CLAIM)
     refused = forkcast("apply", overlay, "--namespace", namespace)
     assert refused.returncode == 2
@@ -204,8 +204,7 @@ def test_the_api_server_knows_the_way_to_a_log(namespace):
 def test_down_leaves_no_trace_but_claims_and_what_is_somebody_elses(namespace):
     said = succeeded(forkcast("down", "--namespace", namespace))
     assert "what stays: PersistentVolumeClaim kept, Namespace" in said
-    for kind in ("sdep", "deployment", "replicaset", "pod", "service"):
-        assert names(namespace, kind) == set(), kind
+    assert names(namespace, "sdep,deployment,replicaset,pod,service") == set()
     assert "foreign" in names(namespace, "configmap")
     assert names(namespace, "persistentvolumeclaim") == {"kept"}
     again = succeeded(forkcast("down", "--namespace", namespace, "--volumes-too"))

@@ -260,4 +260,4 @@ def _answer_of(status: int, data: bytes) -> Answer:
 
 
 def _pod(namespace: str, pod: str) -> str:
-    return f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}"
+    return f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod, safe=':')}"

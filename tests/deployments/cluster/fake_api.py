@@ -86,7 +86,7 @@ def running(api):
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_PATCH = do_DELETE = _do
+        do_GET = do_PATCH = do_DELETE = _do  # noqa: N815 -- http.server calls them so
 
         def log_message(self, *_):
             pass

@@ -1,4 +1,4 @@
-"""`forkcast … --target cluster` where there is no cluster, or one that says no; and logs, from a server that has some."""
+"""`forkcast … --target cluster` where there is no cluster, or one that says no; logs, from a server that has some."""
 
 import json
 import signal
@@ -229,10 +229,12 @@ def test_the_last_words_of_a_crashed_container_stand_with_its_line(api, config):
     api.serve(objects)
     api.answers[log_path("p")] = (200, "Traceback\nModuleNotFoundError: No module named 'nowhere'\n")
     waited: list[str] = []
-    with Connection(config, None) as connection, pytest.raises(NotAvailable) as caught:
+    with Connection(config, None) as connection:
         view = View(connection, None, lambda _: None)
         awaited = [Awaited(*manifest_of())]
-        wait(view, awaited, waited.extend, timeout_seconds=0, has_changed=False, started=connection.server_time)
+        options = {"timeout_seconds": 0, "has_changed": False, "started": connection.server_time}
+        with pytest.raises(NotAvailable) as caught:
+            wait(view, awaited, waited.extend, **options)
     told = caught.value.message.splitlines()
     at = told.index("        ModuleNotFoundError: No module named 'nowhere'")
     assert told[0] == "SeldonDeployment sd is not available after 0 s"

@@ -1,4 +1,4 @@
-"""A whole life of overlays on a real API server with Seldon's real operator: applied, changed, refused, broken, removed.
+"""A life of overlays on a real API server with Seldon's real operator: applied, changed, refused, broken, removed.
 
 The tests stand in the order of that life and share one namespace, since Seldon's executor waits 20 s before each Pod of
 it counts as ready. FORKCAST_TEST_KUBECONFIG names the kubeconfig of a throw-away cluster,
@@ -11,7 +11,6 @@ import secrets
 
 import pytest
 import yaml
-
 from cluster_under_test import (
     IMAGE,
     KUBECONFIG,
@@ -24,6 +23,7 @@ from cluster_under_test import (
     succeeded,
     write_overlay,
 )
+
 from deployments.render import render
 
 pytestmark = [

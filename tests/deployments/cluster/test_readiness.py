@@ -73,8 +73,8 @@ def first(kind):
         ),
         (
             lambda o: o["Deployment"][0]["spec"]["template"]["spec"]["containers"][0].update(image="model:0"),
-            "Seldon's operator to take spec.predictors[0].componentSpecs[0].spec.containers[0].image into Deployment "
-            "sd-a-0-m",
+            "Seldon's operator to take spec.predictors[0].componentSpecs[0].spec.containers[0].image into Deployment"
+            " sd-a-0-m",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""What the API server answers becomes one error with the line of the file; the bodies are those of a real one (1.36)."""
+"""What the API server answers becomes one error with the line of the file; the bodies are a real one's (1.36)."""
 
 import pytest
 from objects_of_a_cluster import line_of, manifest_of

@@ -43,7 +43,7 @@ def apply(overlay: Path, access: Access, *, force_conflicts: bool, timeout_secon
     rendered = render(overlay)
     console = _console()
     with access.view(console) as view, _Waiting(console) as waiting:
-        applying.apply(
+        is_served = applying.apply(
             view,
             rendered.text,
             rendered.source,
@@ -52,7 +52,8 @@ def apply(overlay: Path, access: Access, *, force_conflicts: bool, timeout_secon
             timeout_seconds=timeout_seconds or DEFAULT_TIMEOUT_SECONDS,
             force_conflicts=force_conflicts,
         )
-    console.print(f"[green]{overlay} is served[/]; see `forkcast status --target cluster`", soft_wrap=True)
+    done = "served" if is_served else "applied"
+    console.print(f"[green]{overlay} is {done}[/]; see `forkcast status --target cluster`", soft_wrap=True)
 
 
 def status(access: Access, *, as_json: bool) -> None:

@@ -16,7 +16,7 @@ from deployments.cluster.connection import RefusedAnswer
 from deployments.cluster.errors import Interrupted
 from deployments.cluster.inventory import Inventory
 from deployments.cluster.manifests import Manifest, Ref, in_order, manifests, placed, to_apply
-from deployments.cluster.readiness import ROLLED_OUT_KINDS
+from deployments.cluster.readiness import ROLLED_OUT_KINDS, is_available
 from deployments.cluster.refusals import CHANGED_NOTHING, refusal
 from deployments.cluster.view import CORE, View
 from deployments.cluster.waiting import Awaited, OnWaiting, wait
@@ -33,8 +33,10 @@ def apply(
     *,
     timeout_seconds: float,
     force_conflicts: bool = False,
-) -> None:
+) -> bool:
     """Make the overlay what is served, wait until it is, and then prune what it no longer has.
+
+    Returns whether there is a SeldonDeployment in it, and so something that is served.
 
     `text` is the rendered overlay, `source` its name in messages, `overlay` what was typed.
     Errors: InvalidDeployment, UnfitDocument, UnknownKind, Refused, FieldsOwned (nothing was changed); NotAvailable
@@ -48,10 +50,19 @@ def apply(
     try:
         has_changed = change.carry_out()
         awaited = _awaited(found, deployments)
-        wait(view, awaited, on_waiting, timeout_seconds=timeout_seconds, has_changed=has_changed, started=started)
+        wait(
+            view,
+            awaited,
+            on_waiting,
+            timeout_seconds=timeout_seconds,
+            has_changed=has_changed,
+            has_served=change.has_served,
+            started=started,
+        )
         change.prune()
     except KeyboardInterrupt as error:
         raise Interrupted(_broken_off(found, change.done)) from error
+    return bool(deployments)
 
 
 def _placed(view: View, text: str, source: str) -> list[Manifest]:
@@ -90,6 +101,8 @@ class _Change:
     overlay: str
     force: bool
     done: list[Manifest] = field(default_factory=list)
+    has_served: bool = False
+    """Whether a SeldonDeployment of the overlay was available before it."""
 
     def __post_init__(self) -> None:
         self._namespaces = sorted({each.ref.namespace for each in self.found} - {""})
@@ -115,6 +128,7 @@ class _Change:
                 self._record(keep_all=True)
                 is_recorded = True
             earlier = self.view.live(manifest.ref)
+            self.has_served = self.has_served or is_available(earlier)
             try:
                 stored = self._send(manifest)
             except RefusedAnswer as error:

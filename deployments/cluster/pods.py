@@ -19,6 +19,8 @@ IMAGE_REASONS: Final = (
 CONFIGURATION_REASONS: Final = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 CRASH_LOOP: Final = "CrashLoopBackOff"
 PULLING_FOR_THE_FIRST_TIME: Final = "ErrImagePull"  # the kubelet tries again, and says ImagePullBackOff from then on
+CONFLICT: Final = "the object has been modified"
+"""Of two writers one tries again: nobody has to know."""
 RESTARTS_THAT_ARE_A_LOOP: Final = 3
 """A model may not find its store on the first start, and be well on the second."""
 
@@ -150,6 +152,7 @@ def warnings_of(kind: str, name: str, events: Sequence[Mapping[str, Any]]) -> li
         each
         for each in events
         if each.get("type") == "Warning"
+        and CONFLICT not in str(each.get("message"))
         and (each.get("involvedObject") or {}).get("kind") == kind
         and (each.get("involvedObject") or {}).get("name") == name
     ]

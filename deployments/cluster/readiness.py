@@ -87,6 +87,11 @@ def rollout(manifest: Manifest, deployment: SeldonDeployment, objects: Objects) 
     return Rollout(tuple(waiting), tuple(problems))
 
 
+def is_available(live: Mapping[str, Any] | None) -> bool:
+    """Whether a SeldonDeployment is served, in whatever state."""
+    return ((live or {}).get("status") or {}).get("state") == AVAILABLE
+
+
 def workload_rollout(manifest: Manifest, objects: Objects) -> Rollout:
     """How far a Deployment or StatefulSet is that was applied itself, such as the store of a bandit's state."""
     live = _named(objects, manifest.ref.kind, manifest.ref.name)

@@ -42,9 +42,14 @@ def wait(
     *,
     timeout_seconds: float,
     has_changed: bool,
+    has_served: bool,
     started: datetime,
 ) -> None:
-    """Returns once all is available. Errors: NotAvailable, NotAllowed."""
+    """Returns once all is available.
+
+    `has_served` says that something was available before; `started` is when this began, by the cluster's clock.
+    Errors: NotAvailable, NotAllowed.
+    """
     began = time.monotonic()
     hopeless_since: dict[str, float] = {}
     rollouts: list[Rollout] = []
@@ -60,11 +65,13 @@ def wait(
         on_waiting(waiting)
         hopeless_since = lasting([each for every in rollouts for each in every.problems], hopeless_since, spent)
         if any(spent - since >= PATIENCE_SECONDS for since in hopeless_since.values()):
-            raise NotAvailable(_explained(view, awaited, rollouts, waiting, "cannot become available as it stands"))
-        if spent >= timeout_seconds:
+            how = "cannot become available as it stands"
+        elif spent >= timeout_seconds:
             how = f"is not available after {timeout_seconds:.0f} s"
-            raise NotAvailable(_explained(view, awaited, rollouts, waiting, how))
-        time.sleep(POLL_SECONDS)
+        else:
+            time.sleep(POLL_SECONDS)
+            continue
+        raise NotAvailable("\n".join([*_explained(view, awaited, rollouts, waiting, how), _outlook(has_served)]))
 
 
 def _rollouts(view: View, awaited: Sequence[Awaited], started: datetime) -> list[Rollout]:
@@ -100,7 +107,7 @@ def _key(problem: Problem) -> str:
 
 def _explained(
     view: View, awaited: Sequence[Awaited], rollouts: Sequence[Rollout], waiting: Sequence[str], how: str
-) -> str:
+) -> list[str]:
     pairs = list(zip(awaited, rollouts, strict=False))  # none, where the API server never answered
     unfinished = [each.manifest.ref for each, every in pairs if not every.is_done] or [
         each.manifest.ref for each in awaited
@@ -110,12 +117,17 @@ def _explained(
         for problem in sorted(dict.fromkeys(every.problems), key=lambda problem: not problem.is_hopeless):
             lines.append(f"  {problem}")
             lines += [f"      {line}" for line in _last_words(view, each.manifest.ref.namespace, problem)]
-    lines += ["  it waits for:", *(f"    {each}" for each in waiting)] if waiting else []
-    lines.append(
-        "it stays applied and Kubernetes goes on trying; Pods that served before go on serving. Mend the overlay and "
-        "apply it again, or go back to another one with `forkcast apply`"
+    said = {f"Pod {problem.trouble}" for every in rollouts for problem in every.problems}
+    rest = [each for each in waiting if each not in said]
+    return [*lines, "  it waits for:", *(f"    {each}" for each in rest)] if rest else lines
+
+
+def _outlook(has_served: bool) -> str:
+    meanwhile = "; what served before goes on serving" if has_served else ""
+    return (
+        f"it stays applied and Kubernetes goes on trying{meanwhile}. Mend the overlay and apply it again, go back with "
+        "`forkcast apply` of another one, or take all away with `forkcast down --target cluster`"
     )
-    return "\n".join(lines)
 
 
 def _last_words(view: View, namespace: str, problem: Problem) -> list[str]:

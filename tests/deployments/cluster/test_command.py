@@ -232,7 +232,7 @@ def test_the_last_words_of_a_crashed_container_stand_with_its_line(api, config):
     with Connection(config, None) as connection:
         view = View(connection, None, lambda _: None)
         awaited = [Awaited(*manifest_of())]
-        options = {"timeout_seconds": 0, "has_changed": False, "started": connection.server_time}
+        options = {"timeout_seconds": 0, "has_changed": False, "has_served": True, "started": connection.server_time}
         with pytest.raises(NotAvailable) as caught:
             wait(view, awaited, waited.extend, **options)
     told = caught.value.message.splitlines()
@@ -242,6 +242,7 @@ def test_the_last_words_of_a_crashed_container_stand_with_its_line(api, config):
     assert told[at - 2] == "      the last lines of its log:"
     assert ("GET", log_path("p"), {"container": "m", "tailLines": "12", "previous": "true"}) in api.requests
     assert "Deployment sd-a-0-m: 0 of 1 Pods ready" in waited
+    assert "what served before goes on serving" in told[-1]
 
 
 # broken off

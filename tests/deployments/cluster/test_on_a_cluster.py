@@ -171,6 +171,7 @@ def test_a_pod_that_never_becomes_ready_is_explained_while_the_old_one_goes_on(n
     failed = forkcast("apply", overlay, "--namespace", namespace, "--timeout", "60")
     assert failed.returncode == 1
     assert "SeldonDeployment sd cannot become available as it stands" in failed.stderr
+    assert "what served before goes on serving" in failed.stderr
     told = next(line for line in failed.stderr.splitlines() if "CrashLoopBackOff" in line)
     assert "sd-b-0-plus-one" in told
     assert "/plus-one: it ends again and again" in told

@@ -8,6 +8,8 @@ from objects_of_a_cluster import TEXT, a_pod, a_served_deployment, line_of, mani
 from deployments.cluster.readiness import rollout, workload_rollout
 from deployments.cluster.waiting import lasting
 
+CONTAINER = "spec.predictors[0].componentSpecs[0].spec.containers[0]"
+
 
 def seen(change=lambda objects: None, text=TEXT):
     """How far the rollout of `text` is in a cluster that serves TEXT, changed."""
@@ -73,8 +75,7 @@ def first(kind):
         ),
         (
             lambda o: o["Deployment"][0]["spec"]["template"]["spec"]["containers"][0].update(image="model:0"),
-            "Seldon's operator to take spec.predictors[0].componentSpecs[0].spec.containers[0].image into Deployment"
-            " sd-a-0-m",
+            f"Seldon's operator to take {CONTAINER}.image into Deployment sd-a-0-m",
         ),
     ],
 )

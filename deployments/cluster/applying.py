@@ -13,7 +13,7 @@ from typing import Any
 
 from deployments.cluster import inventory as inventories
 from deployments.cluster.connection import RefusedAnswer
-from deployments.cluster.errors import Interrupted
+from deployments.cluster.errors import Interrupted, NotAllowed, Unreachable
 from deployments.cluster.inventory import Inventory
 from deployments.cluster.manifests import Manifest, Ref, in_order, manifests, placed, to_apply
 from deployments.cluster.readiness import ROLLED_OUT_KINDS, is_available
@@ -57,11 +57,14 @@ def apply(
             timeout_seconds=timeout_seconds,
             has_changed=has_changed,
             has_served=change.has_served,
+            until_ended=bool(change.to_prune()),
             started=started,
         )
         change.prune()
     except KeyboardInterrupt as error:
-        raise Interrupted(_broken_off(found, change.done)) from error
+        raise Interrupted(f"stopped waiting; {change.so_far()}") from error
+    except (NotAllowed, Unreachable) as error:
+        raise type(error)(f"{error.message}; {change.so_far()}") from error
     return bool(deployments)
 
 
@@ -132,8 +135,7 @@ class _Change:
             try:
                 stored = self._send(manifest)
             except RefusedAnswer as error:
-                so_far = f"applied before it: {', '.join(str(each.ref) for each in self.done) or 'nothing'}"
-                raise refusal(error.answer, manifest, self.view.cluster.server, so_far) from error
+                raise refusal(error.answer, manifest, self.view.cluster.server, self.so_far()) from error
             self.done.append(manifest)
             outcome = _outcome(earlier, stored)
             has_changed = has_changed or outcome != "unchanged"
@@ -142,10 +144,26 @@ class _Change:
 
     def prune(self) -> None:
         """Delete what an earlier apply made and the overlay no longer has."""
-        for namespace, before in self._before.items():
-            for ref in inventories.to_prune(before, self._now(namespace)):
-                self.view.delete(ref, self.overlay_set, "is no longer in the overlay: deleted")
+        for ref in self.to_prune():
+            self.view.delete(ref, self.overlay_set, "is no longer in the overlay: deleted")
         self._record(keep_all=False)
+
+    def to_prune(self) -> list[Ref]:
+        return [
+            ref
+            for namespace, before in self._before.items()
+            for ref in inventories.to_prune(before, self._now(namespace))
+        ]
+
+    def so_far(self) -> str:
+        """What is applied and what is not, for whoever breaks it off."""
+        rest = ", ".join(str(each.ref) for each in self.found if each not in self.done)
+        stored = ", ".join(str(each.ref) for each in self.done) or "nothing"
+        return (
+            f"applied: {stored}{f'; not applied: {rest}' if rest else ''}. The cluster goes on with what it was given "
+            "(`forkcast status --target cluster`), nothing that was to go is deleted yet, and the same `forkcast "
+            "apply` goes on from here"
+        )
 
     def _send(self, manifest: Manifest, *, dry_run: bool = False) -> dict[str, Any]:
         cluster = self.view.cluster
@@ -179,13 +197,3 @@ def _outcome(earlier: dict[str, Any] | None, stored: dict[str, Any]) -> str:
     # A status may have been written meanwhile, which changes the resourceVersion and not the generation.
     key = "resourceVersion" if before.get("generation") is None else "generation"
     return "unchanged" if before.get(key) == after.get(key) else "changed"
-
-
-def _broken_off(found: Sequence[Manifest], done: Sequence[Manifest]) -> str:
-    rest = ", ".join(str(each.ref) for each in found if each not in done)
-    stored = ", ".join(str(each.ref) for each in done) or "nothing"
-    return (
-        f"stopped waiting; applied: {stored}{f'; not applied: {rest}' if rest else ''}. The cluster goes on with what "
-        "it was given (`forkcast status --target cluster`), nothing that was to go is deleted yet, and the same "
-        "`forkcast apply` goes on from here"
-    )

@@ -16,6 +16,7 @@ from deployments.seldon.model import SeldonDeployment
 AVAILABLE: Final = "Available"
 FAILED: Final = "Failed"
 REVISION: Final = "deployment.kubernetes.io/revision"
+DEPLOYMENT_LABEL: Final = "seldon-deployment-id"
 ROLLED_OUT_KINDS: Final = ("Deployment", "StatefulSet")
 """Of what is applied beside a SeldonDeployment, what is waited for."""
 
@@ -85,6 +86,16 @@ def rollout(manifest: Manifest, deployment: SeldonDeployment, objects: Objects) 
     if status.get("state") != AVAILABLE:
         waiting.append(_state(deployment.name, status))
     return Rollout(tuple(waiting), tuple(problems))
+
+
+def ending(deployment: SeldonDeployment, objects: Objects) -> tuple[str, ...]:
+    """The Pods of a SeldonDeployment that still answer their last requests, and so may need what is to be pruned."""
+    return tuple(
+        f"Pod {each['metadata']['name']} to end"
+        for each in objects.get("Pod", ())
+        if (each["metadata"].get("labels") or {}).get(DEPLOYMENT_LABEL) == deployment.name
+        and each["metadata"].get("deletionTimestamp")
+    )
 
 
 def is_available(live: Mapping[str, Any] | None) -> bool:

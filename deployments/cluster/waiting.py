@@ -11,7 +11,7 @@ from typing import Final
 from deployments.cluster.connection import RefusedAnswer
 from deployments.cluster.errors import NotAvailable, Unreachable
 from deployments.cluster.manifests import Manifest
-from deployments.cluster.readiness import Objects, Problem, Rollout, rollout, workload_rollout
+from deployments.cluster.readiness import Objects, Problem, Rollout, ending, rollout, workload_rollout
 from deployments.cluster.view import View
 from deployments.seldon import SeldonDeployment
 
@@ -43,11 +43,13 @@ def wait(
     timeout_seconds: float,
     has_changed: bool,
     has_served: bool,
+    until_ended: bool,
     started: datetime,
 ) -> None:
     """Returns once all is available.
 
-    `has_served` says that something was available before; `started` is when this began, by the cluster's clock.
+    `has_served` says that something was available before; `until_ended`, that Pods which are on their way out are
+    waited for as well, for something that they may use goes next; `started` is when this began, by the cluster's clock.
     Errors: NotAvailable, NotAllowed.
     """
     began = time.monotonic()
@@ -55,7 +57,7 @@ def wait(
     rollouts: list[Rollout] = []
     while True:
         try:
-            rollouts = _rollouts(view, awaited, started)
+            rollouts = _rollouts(view, awaited, started, until_ended=until_ended)
             waiting = [each for every in rollouts for each in every.waiting]
         except Unreachable as error:  # an API server may be away for a moment; what it was told stands
             waiting = [error.message]
@@ -74,7 +76,7 @@ def wait(
         raise NotAvailable("\n".join([*_explained(view, awaited, rollouts, waiting, how), _outlook(has_served)]))
 
 
-def _rollouts(view: View, awaited: Sequence[Awaited], started: datetime) -> list[Rollout]:
+def _rollouts(view: View, awaited: Sequence[Awaited], started: datetime, *, until_ended: bool) -> list[Rollout]:
     seen: dict[str, Objects] = {}
     found = []
     for each in awaited:
@@ -84,7 +86,10 @@ def _rollouts(view: View, awaited: Sequence[Awaited], started: datetime) -> list
         if each.deployment is None:
             found.append(workload_rollout(each.manifest, seen[namespace]))
         else:
-            found.append(rollout(each.manifest, each.deployment, seen[namespace]))
+            told = rollout(each.manifest, each.deployment, seen[namespace])
+            if told.is_done and until_ended:
+                told = Rollout(ending(each.deployment, seen[namespace]))
+            found.append(told)
     return found
 
 

@@ -232,7 +232,13 @@ def test_the_last_words_of_a_crashed_container_stand_with_its_line(api, config):
     with Connection(config, None) as connection:
         view = View(connection, None, lambda _: None)
         awaited = [Awaited(*manifest_of())]
-        options = {"timeout_seconds": 0, "has_changed": False, "has_served": True, "started": connection.server_time}
+        options = {
+            "timeout_seconds": 0,
+            "has_changed": False,
+            "has_served": True,
+            "until_ended": False,
+            "started": connection.server_time,
+        }
         with pytest.raises(NotAvailable) as caught:
             wait(view, awaited, waited.extend, **options)
     told = caught.value.message.splitlines()
@@ -246,6 +252,19 @@ def test_the_last_words_of_a_crashed_container_stand_with_its_line(api, config):
 
 
 # broken off
+
+
+def test_a_server_that_goes_away_in_between_is_told_with_what_was_applied_and_what_was_not(
+    forkcast, api, config, overlay
+):
+    overlay.write_text(f"{TEXT}---\napiVersion: v1\nkind: Service\nmetadata: {{name: store}}\n")
+    path = "/apis/machinelearning.seldon.io/v1/namespaces/ns/seldondeployments/sd"
+    api.answers[path] = (503, {"kind": "Status", "message": "etcd is away", "code": 503})
+    code, out, told = forkcast("apply", overlay, "--target", "cluster", "--kubeconfig", config)
+    assert code == 1
+    assert out == "Service store created\n"
+    assert "etcd is away" in told
+    assert "applied: Service store; not applied: SeldonDeployment sd. The cluster goes on" in told
 
 
 @pytest.mark.component

@@ -5,7 +5,7 @@ import copy
 import pytest
 from objects_of_a_cluster import TEXT, a_pod, a_served_deployment, line_of, manifest_of
 
-from deployments.cluster.readiness import rollout, workload_rollout
+from deployments.cluster.readiness import ending, rollout, workload_rollout
 from deployments.cluster.waiting import lasting
 
 CONTAINER = "spec.predictors[0].componentSpecs[0].spec.containers[0]"
@@ -200,6 +200,21 @@ def test_a_workload_beside_the_deployment_is_waited_for_too():
     assert workload_rollout(manifest, objects).waiting == ("Deployment sd-a-0-m: 0 of 1 Pods ready",)
     objects["Deployment"].clear()
     assert workload_rollout(manifest, objects).waiting == ("Deployment sd-a-0-m to be stored",)
+
+
+def test_pods_of_the_deployment_that_are_on_their_way_out_are_told_and_others_are_not():
+    objects = a_served_deployment()
+    _, deployment = manifest_of()
+    labels = {"seldon-deployment-id": "sd"}
+    for name, more in (
+        ("old", {"labels": labels, "deletionTimestamp": "2026-01-01T00:00:00Z"}),
+        ("new", {"labels": labels}),
+        ("foreign", {"deletionTimestamp": "2026-01-01T00:00:00Z"}),
+    ):
+        pod = a_pod(name, "gone")
+        pod["metadata"] |= more
+        objects["Pod"].append(pod)
+    assert ending(deployment, objects) == ("Pod old to end",)
 
 
 def test_a_hopeless_problem_lasts_while_the_container_runs_for_a_moment_and_ends_when_it_is_gone():

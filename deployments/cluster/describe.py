@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from deployments.cluster.carried import istio_shares
-from deployments.cluster.inventory import Inventory, is_ours
+from deployments.cluster.inventory import SERVING, Inventory, is_ours
 from deployments.cluster.pods import is_ready, troubles
 from deployments.cluster.readiness import Objects, all_pods_of, gateway_objects, owned, pods_of
 from deployments.cluster.wanted import ENGINE, Workload, predictor_service, workloads
@@ -107,7 +107,7 @@ def _deployment(live: Mapping[str, Any], objects: Objects, versions: Versions) -
     return {
         "name": live["metadata"]["name"],
         "namespace": live["metadata"]["namespace"],
-        "applied_by_forkcast": is_ours(dict(live), "serving"),
+        "applied_by_forkcast": is_ours(dict(live), SERVING),
         "state": status.get("state") or "unknown",
         "description": status.get("description") or "",
         "conditions": conditions,

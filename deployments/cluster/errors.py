@@ -45,6 +45,10 @@ class NothingApplied(CallersFault):
     """No overlay was applied here by `forkcast apply --target cluster`."""
 
 
+class UnreadableInventory(OursToMend):
+    """The record of what was applied has been written over."""
+
+
 class UnknownPod(CallersFault):
     """No predictor or container of that name."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
+from deployments.cluster.errors import UnreadableInventory
 from deployments.cluster.manifests import SET_LABEL, Manifest, Ref, rank
 from deployments.seldon.model import KIND as SELDON_DEPLOYMENT
 
@@ -52,12 +53,21 @@ def set_of(found: Iterable[Manifest], overlay: str) -> str:
 
 
 def recorded(config_map: dict[str, Any]) -> Inventory:
-    """An inventory as its ConfigMap tells it."""
+    """An inventory as its ConfigMap tells it. Errors: UnreadableInventory."""
     metadata, data = config_map["metadata"], config_map.get("data") or {}
     namespace = metadata["namespace"]
-    objects = tuple(
-        Ref(each["apiVersion"], each["kind"], each["name"], namespace) for each in json.loads(data.get("objects", "[]"))
-    )
+    try:
+        objects = tuple(
+            Ref(str(each["apiVersion"]), str(each["kind"]), str(each["name"]), namespace)
+            for each in json.loads(data.get("objects", "[]"))
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        name = metadata["name"]
+        raise UnreadableInventory(
+            f"the ConfigMap {name} in namespace {namespace} is no inventory any more ({error}); what it named is not "
+            f"known: delete it (`kubectl -n {namespace} delete configmap {name}`), apply the overlay again, and look "
+            f"with `kubectl -n {namespace} get all -l {SET_LABEL}` for what is left over"
+        ) from error
     overlay_set = metadata["labels"][INVENTORY_LABEL]
     return Inventory(overlay_set, namespace, data.get("overlay", ""), data.get("appliedAt", ""), objects)
 

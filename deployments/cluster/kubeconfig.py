@@ -38,7 +38,7 @@ def client_of(kubeconfig: Path | None, context: str | None) -> tuple[str, str | 
     _read(
         lambda: config.load_kube_config(config_file, context=chosen["name"], client_configuration=settings), config_file
     )
-    return chosen["name"], chosen["context"].get("namespace"), _with(settings)
+    return chosen["name"], (chosen.get("context") or {}).get("namespace"), _with(settings)
 
 
 def _read[T](read: Callable[[], T], config_file: str) -> T:

@@ -18,6 +18,7 @@ from deployments.seldon.model import KIND as SELDON_DEPLOYMENT
 
 UNDECLARED: Final = re.compile(r"(\.[\w.\[\]\"=-]+): field not declared in schema")
 WEBHOOK: Final = re.compile(r'admission webhook "([^"]+)" denied the request: ')
+RIGHT: Final = re.compile(r'cannot (\w+) resource "([\w./-]+)" in API group "([^"]*)"(?: in the namespace "([^"]+)")?')
 SELDON_WEBHOOK: Final = "vseldondeployment.kb.io"
 CHANGED_NOTHING: Final = "nothing was changed"
 
@@ -67,7 +68,9 @@ def refusal(answer: Answer, manifest: Manifest, server: str, outcome: str = CHAN
             f"{where}: there is no namespace {name}; make it with `kubectl create namespace {name}`, or apply the "
             f"folder that brings it first (kustomize/namespace); {outcome}"
         )
-    if webhook is None and undeclared is None and (answer.status in {401, 403, 429} or answer.status >= 500):
+    is_about_rights = answer.status == 401 or (answer.status == 403 and RIGHT.search(answer.message) is not None)
+    is_about_server = answer.status == 429 or answer.status >= 500
+    if webhook is None and undeclared is None and (is_about_rights or is_about_server):
         return error_of(answer, f"apply {manifest.ref} in {manifest.ref.namespace or 'the cluster'}", server)
     return Refused("\n".join([*_causes(answer, manifest, webhook, undeclared), outcome]))
 
@@ -131,9 +134,7 @@ def _who(webhook: re.Match[str] | None, manifest: Manifest) -> str:
 
 
 def _rights(message: str) -> str:
-    needed = re.search(
-        r'cannot (\w+) resource "([\w./-]+)" in API group "([^"]*)"(?: in the namespace "([^"]+)")?', message
-    )
+    needed = RIGHT.search(message)
     if needed is None:
         return "ask whoever runs the cluster for that right"
     verb, resource, group, namespace = needed.groups()

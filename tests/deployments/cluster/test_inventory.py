@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deployments.cluster.errors import UnreadableInventory
 from deployments.cluster.inventory import (
     KEPT_KINDS,
     SERVING,
@@ -40,6 +42,14 @@ def identities(refs):
 def test_an_inventory_reads_as_it_was_written(refs):
     written = Inventory(SERVING, "seldon", "kustomize/overlays/ab-test", "2026-01-02T03:04:05+00:00", united(refs, ()))
     assert recorded(config_map(written)) == replace(written, objects=tuple(sorted(written.objects)))
+
+
+@pytest.mark.parametrize("objects", ["{", "1", '[{"kind": "Service"}]', "[1]"])
+def test_an_inventory_that_was_written_over_is_told_with_what_to_do(objects):
+    written = config_map(Inventory(SERVING, "seldon", "o", "", ()))
+    written["data"]["objects"] = objects
+    with pytest.raises(UnreadableInventory, match=r"kubectl -n seldon delete configmap forkcast-inventory-serving"):
+        recorded(written)
 
 
 @given(REFS, REFS)

@@ -120,6 +120,41 @@ def test_a_change_of_traffic_reaches_the_gateway_and_starts_no_pod(namespace, fo
         assert (shares["a"]["gateway_percent"], shares["b"]["gateway_percent"]) == (90, 10)
 
 
+def kubeconfig_of(account, namespace, folder):
+    """A kubeconfig for a service account of the namespace."""
+    config = yaml.safe_load(kubectl("config", "view", "--raw", "--minify"))
+    config["users"][0]["user"] = {"token": kubectl("-n", namespace, "create", "token", account).strip()}
+    file = folder / f"{account}.kubeconfig"
+    file.write_text(yaml.safe_dump(config))
+    return file
+
+
+def test_the_rights_that_the_documentation_names_are_enough_and_one_that_is_missing_is_named(namespace, folder):
+    rights = [
+        "--verb=get,list,create,patch,delete",
+        "--resource=seldondeployments.machinelearning.seldon.io,deployments.apps,configmaps,persistentvolumeclaims",
+    ]
+    kubectl("-n", namespace, "create", "role", "writer", *rights)
+    kubectl("-n", namespace, "create", "role", "reader", "--verb=list", "--resource=replicasets.apps,pods")
+    kubectl("-n", namespace, "create", "serviceaccount", "allowed")
+    kubectl("-n", namespace, "create", "serviceaccount", "not-quite")
+    for role, account in (("writer", "allowed"), ("reader", "allowed"), ("writer", "not-quite")):
+        subject = f"--serviceaccount={namespace}:{account}"
+        kubectl("-n", namespace, "create", "rolebinding", f"{role}-{account}", f"--role={role}", subject)
+    overlay = folder / "shifted"
+    allowed = kubeconfig_of("allowed", namespace, folder)
+    assert "SeldonDeployment sd unchanged" in succeeded(
+        forkcast("apply", overlay, "--namespace", namespace, kubeconfig=allowed)
+    )
+    told = json.loads(succeeded(forkcast("status", "--json", "--namespace", namespace, kubeconfig=allowed)))
+    assert {"Event", "Service"} <= set(told["not_allowed_to_list"])
+    assert told["deployments"][0]["predictors"][0]["arms"][0]["model_version"] == "unknown"
+    not_quite = kubeconfig_of("not-quite", namespace, folder)
+    refused = forkcast("apply", overlay, "--namespace", namespace, kubeconfig=not_quite)
+    assert refused.returncode == 1
+    assert f"kubectl auth can-i list replicasets.apps -n {namespace}" in refused.stderr
+
+
 def test_an_overlay_against_seldons_rules_is_refused_with_its_line_and_changes_nothing(namespace, folder):
     overlay = write_overlay(folder, "uneven", two_predictors(50, 40), STORE, CLAIM)
     lines = render(overlay).text.splitlines()

@@ -86,6 +86,12 @@ def test_a_missing_right_is_named_with_a_way_to_ask_for_it():
     assert "kubectl auth can-i patch seldondeployments.machinelearning.seldon.io -n ns" in str(error)
 
 
+def test_a_quota_is_a_refusal_of_the_document_and_no_matter_of_rights():
+    error = refused(403, message='pods "x" is forbidden: exceeded quota: q', reason="Forbidden")
+    assert isinstance(error, Refused)
+    assert str(error).startswith("overlay:1: SeldonDeployment sd: refused by the API server: pods")
+
+
 @pytest.mark.parametrize(("status", "family"), [(401, NotAllowed), (429, Unreachable), (503, Unreachable)])
 def test_an_answer_that_is_about_the_cluster_and_not_the_file_is_no_refusal_of_it(status, family):
     assert isinstance(refused(status, message="later"), family)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from deployments.cluster.carried import autoscalers_missing, behind, gateway_behind
 from deployments.cluster.manifests import Manifest
-from deployments.cluster.pods import Trouble, troubles, warnings_of
+from deployments.cluster.pods import Trouble, ready_containers, troubles, warnings_of
 from deployments.cluster.wanted import Workload, workloads
 from deployments.seldon.findings import Place
 from deployments.seldon.model import SeldonDeployment
@@ -89,12 +89,16 @@ def rollout(manifest: Manifest, deployment: SeldonDeployment, objects: Objects) 
 
 
 def ending(deployment: SeldonDeployment, objects: Objects) -> tuple[str, ...]:
-    """The Pods of a SeldonDeployment that still answer their last requests, and so may need what is to be pruned."""
+    """The Pods of a SeldonDeployment that still answer their last requests, and so may need what is to be pruned.
+
+    A Pod that never became ready answers nothing, however long it takes to end.
+    """
     return tuple(
         f"Pod {each['metadata']['name']} to end"
         for each in objects.get("Pod", ())
         if (each["metadata"].get("labels") or {}).get(DEPLOYMENT_LABEL) == deployment.name
         and each["metadata"].get("deletionTimestamp")
+        and ready_containers(each)[0]
     )
 
 

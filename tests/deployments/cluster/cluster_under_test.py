@@ -50,11 +50,14 @@ def names(namespace, kind):
     return {each["metadata"]["name"] for each in objects(namespace, kind)}
 
 
-def predictor(name, traffic, *, class_name="PlusOne", image="graph-server:1"):
+def predictor(name, traffic, *, class_name="PlusOne", image="graph-server:1", **variables):
     container = {
         "name": "plus-one",
         "image": image,
-        "env": [{"name": "MODEL_NAME", "value": f"cluster_models.{class_name}"}],
+        "env": [
+            {"name": "MODEL_NAME", "value": f"cluster_models.{class_name}"},
+            *({"name": key, "value": value} for key, value in variables.items()),
+        ],
         "readinessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 1},
     }
     return {

@@ -206,12 +206,14 @@ def test_pods_of_the_deployment_that_are_on_their_way_out_are_told_and_others_ar
     objects = a_served_deployment()
     _, deployment = manifest_of()
     labels = {"seldon-deployment-id": "sd"}
-    for name, more in (
-        ("old", {"labels": labels, "deletionTimestamp": "2026-01-01T00:00:00Z"}),
-        ("new", {"labels": labels}),
-        ("foreign", {"deletionTimestamp": "2026-01-01T00:00:00Z"}),
+    ends = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+    for name, ready, more in (
+        ("old", True, {"labels": labels, **ends}),
+        ("new", True, {"labels": labels}),
+        ("foreign", True, ends),
+        ("never-ready", False, {"labels": labels, **ends}),
     ):
-        pod = a_pod(name, "gone")
+        pod = a_pod(name, "gone", ready=ready)
         pod["metadata"] |= more
         objects["Pod"].append(pod)
     assert ending(deployment, objects) == ("Pod old to end",)

@@ -16,6 +16,7 @@ from deployments.seldon.model import SeldonDeployment
 AVAILABLE: Final = "Available"
 FAILED: Final = "Failed"
 REVISION: Final = "deployment.kubernetes.io/revision"
+HASH_LABEL: Final = "pod-template-hash"
 DEPLOYMENT_LABEL: Final = "seldon-deployment-id"
 ROLLED_OUT_KINDS: Final = ("Deployment", "StatefulSet")
 """Of what is applied beside a SeldonDeployment, what is waited for."""
@@ -145,7 +146,7 @@ def all_pods_of(objects: Objects, workload: Mapping[str, Any]) -> list[Mapping[s
 def _of_workload(
     manifest: Manifest, workload: Workload | None, live: Mapping[str, Any], objects: Objects
 ) -> tuple[list[str], list[Problem]]:
-    waiting = _rolling(live)
+    waiting = [] if _is_rolled_out(live, owned(objects, "ReplicaSet", live)) else _rolling(live)
     problems: list[Problem] = []
     base: Place = ("spec", "template") if workload is None else workload.place
     if not waiting:
@@ -180,6 +181,29 @@ def container_place(content: Mapping[str, Any], base: Place, container: str | No
                 here = (*base, "spec", group, i)
                 return (*here, field) if field in each else here
     return base
+
+
+def _is_rolled_out(live: Mapping[str, Any], sets: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the ReplicaSets themselves show that the Deployment's Pods are those of its template, and no others.
+
+    Its observed generation may never catch up: from the second revision on, Seldon's operator 1.17.1 takes away the
+    annotation in which Kubernetes counts revisions, Kubernetes puts it back, and each time the generation grows.
+    """
+    wanted = live["spec"].get("replicas", 1)
+    current = [each for each in sets if _without_hash(each) == live["spec"]["template"]]
+    others = sum(int((each.get("status") or {}).get("replicas") or 0) for each in sets if each not in current)
+    available = sum(int((each.get("status") or {}).get("availableReplicas") or 0) for each in current)
+    started = sum(int((each.get("status") or {}).get("replicas") or 0) for each in current)
+    return bool(current) and available >= wanted and started == wanted and others == 0
+
+
+def _without_hash(replica_set: Mapping[str, Any]) -> Any:
+    """The template of a ReplicaSet as its Deployment has it."""
+    template = replica_set["spec"].get("template") or {}
+    metadata = template.get("metadata") or {}
+    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != HASH_LABEL}
+    plain = {key: value for key, value in metadata.items() if key != "labels"} | ({"labels": labels} if labels else {})
+    return {**template, "metadata": plain}
 
 
 def _rolling(live: Mapping[str, Any]) -> list[str]:

@@ -202,6 +202,43 @@ def test_a_workload_beside_the_deployment_is_waited_for_too():
     assert workload_rollout(manifest, objects).waiting == ("Deployment sd-a-0-m to be stored",)
 
 
+def raced(change=lambda sets: None):
+    """A Deployment whose generation runs away from what Kubernetes has observed, rolled out to its second revision."""
+
+    def race(objects):
+        live, first = objects["Deployment"][0], objects["ReplicaSet"][0]
+        live["metadata"]["generation"] = 500
+        template = copy.deepcopy(live["spec"]["template"])
+        template["metadata"]["labels"] = {"pod-template-hash": "2"}
+        first["status"] = {"replicas": 0}
+        second = {
+            "metadata": {**first["metadata"], "name": "second", "uid": "second"},
+            "spec": {"template": template},
+            "status": {"replicas": 1, "availableReplicas": 1},
+        }
+        objects["ReplicaSet"].append(second)
+        change((first, second))
+
+    return seen(race).waiting
+
+
+def test_a_rollout_that_its_replica_sets_show_is_done_though_its_generation_runs_away():
+    assert raced() == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda sets: sets[0].update(status={"replicas": 1}),
+        lambda sets: sets[1].update(status={"replicas": 1, "availableReplicas": 0}),
+        lambda sets: sets[1].update(status={"replicas": 2, "availableReplicas": 2}),
+        lambda sets: sets[1]["spec"]["template"]["spec"]["containers"][0].update(image="model:0"),
+    ],
+)
+def test_and_is_not_while_old_pods_are_left_or_new_ones_are_not_available(change):
+    assert "Deployment sd-a-0-m to be looked at by Kubernetes" in raced(change)
+
+
 def test_pods_of_the_deployment_that_are_on_their_way_out_are_told_and_others_are_not():
     objects = a_served_deployment()
     _, deployment = manifest_of()

@@ -1,7 +1,7 @@
 """The image of the overlays' containers, built as its Containerfile says, and run as the overlays run it.
 
-FORKCAST_TEST_IMAGES=1 says that there is buildah, and that it may be used, as root. The base is laid out from this machine, so that no registry of images is asked; packages come
-from wherever pip of this machine has them.
+FORKCAST_TEST_IMAGES=1 says that there is buildah, and that it may be used, as root. The base is laid out from this
+machine, so that no registry of images is asked; packages come from wherever pip of this machine has them.
 """
 
 import json

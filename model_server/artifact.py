@@ -13,9 +13,8 @@ from typing import Any, Final
 
 from model_server import bundle_files
 from model_server.booster import Booster
-from model_server.bundle_files import MANIFEST, BundleDamaged, BundleMissing, NotABundle, folder_of
+from model_server.bundle_files import MANIFEST, BundleDamaged, BundleMissing, NotABundle, folder_of, input_contract
 from model_server.features import FEATURE_SETS, FeatureSet
-from model_server.impressions import COLUMNS, LABEL, MAX_ROWS
 
 __all__ = [
     "Bundle",
@@ -45,15 +44,6 @@ class Bundle:
     features: FeatureSet
     booster: Booster
     manifest: dict[str, Any]
-
-
-def input_contract() -> dict[str, Any]:
-    """The request contract as data, as it stands in a manifest."""
-    return {
-        "columns": [{"name": c.name, "kind": c.kind.value, "nullable": c.nullable} for c in COLUMNS],
-        "label": LABEL,
-        "max_rows": MAX_ROWS,
-    }
 
 
 def require_replaceable(folder: Path) -> None:

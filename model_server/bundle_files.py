@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlparse
 
 from model_server.errors import CallersFault, OursToMend
+from model_server.impressions import COLUMNS, LABEL, MAX_ROWS
 
 MANIFEST: Final = "manifest.json"
 
@@ -29,6 +30,15 @@ class NotABundle(CallersFault):
 
 class BundleDamaged(OursToMend):
     """What is there is not what was saved."""
+
+
+def input_contract() -> dict[str, Any]:
+    """The request contract as data, as it stands in a manifest."""
+    return {
+        "columns": [{"name": c.name, "kind": c.kind.value, "nullable": c.nullable} for c in COLUMNS],
+        "label": LABEL,
+        "max_rows": MAX_ROWS,
+    }
 
 
 def folder_of(model_uri: str) -> Path:

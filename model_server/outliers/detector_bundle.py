@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from model_server import bundle_files
-from model_server.artifact import input_contract
-from model_server.bundle_files import MANIFEST, BundleDamaged
+from model_server.bundle_files import MANIFEST, BundleDamaged, input_contract
+from model_server.impressions import Impressions
 from model_server.outliers import view
 from model_server.outliers.forest import Forest
 from model_server.outliers.view import View
@@ -49,6 +52,10 @@ class DetectorBundle:
     forest: Forest
     threshold: float
     manifest: dict[str, Any]
+
+    def scores(self, impressions: Impressions) -> NDArray[np.float64]:
+        """float64[n], each row by itself, to the bit; the larger, the odder."""
+        return self.forest.scores(self.view.transform(impressions))
 
 
 def require_replaceable(folder: Path) -> None:

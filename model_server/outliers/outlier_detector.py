@@ -158,7 +158,7 @@ class OutlierDetector:
         return told
 
     def _scores(self, impressions: Impressions) -> NDArray[np.float64]:
-        return self._bundle.forest.scores(self._bundle.view.transform(impressions))
+        return self._bundle.scores(impressions)
 
     def _marks(self, scores: NDArray[np.float64]) -> _Marks | str:
         if not np.isfinite(scores).all():  # JSON has no word for it, and the whole answer would be lost

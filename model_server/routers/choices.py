@@ -22,9 +22,18 @@ class Choice:
     metrics: tuple[Metric, ...] = ()
 
 
+def is_tree(message: Any) -> bool:
+    """Whether it is a message in its JSON form, and not a protobuf. Errors: InvalidMessage, where it is neither."""
+    if isinstance(message, Mapping):
+        return True
+    if not hasattr(message, "WhichOneof"):
+        raise InvalidMessage(f"the body is {str(message)[:60]!r}; an object, a SeldonMessage, is expected")
+    return False
+
+
 def tag_of(message: Any, tag: str) -> Any:
     """The entry of `meta.tags`; None where there is none. Errors: InvalidMessage."""
-    if isinstance(message, Mapping):
+    if is_tree(message):
         return _mapping(_mapping(message, "meta"), "tags", "meta.").get(tag)
     tags = message.meta.tags
     return plain(tags[tag]) if tag in tags else None
@@ -41,7 +50,7 @@ def tagged(message: Any, choice: Choice, request_path: Mapping[str, str]) -> Any
         request_path=dict(request_path),
         metrics=choice.metrics,
     )
-    if isinstance(message, Mapping):
+    if is_tree(message):
         meta = _mapping(message, "meta")
         written = meta_to_dict(own)
         kept = {key: value for key, value in meta.items() if key != "metrics"}
@@ -56,18 +65,17 @@ def tagged(message: Any, choice: Choice, request_path: Mapping[str, str]) -> Any
 
 
 def branch(like: Any, index: int, metrics: Sequence[Metric] = ()) -> Any:
-    """The answer to a route call: [[index]]."""
+    """The answer to a route call: [[index]]. Errors: InvalidMessage."""
+    has_json_form = is_tree(like)
     answer = encode_meta(like, Meta(metrics=tuple(metrics)))
-    if isinstance(answer, Mapping):
+    if has_json_form:
         return {**answer, "data": {"names": [], "ndarray": [[index]]}}
     answer.data.ndarray.values.add().list_value.values.add().number_value = index
     return answer
 
 
-def _mapping(owner: Any, key: str, prefix: str = "") -> Mapping[str, Any]:
+def _mapping(owner: Mapping[str, Any], key: str, prefix: str = "") -> Mapping[str, Any]:
     """Null is the same as nothing. Errors: InvalidMessage."""
-    if not isinstance(owner, Mapping):
-        raise InvalidMessage(f"the body is {str(owner)[:60]!r}; an object, a SeldonMessage, is expected")
     value = owner.get(key)
     if value is None:
         return {}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_server.metric_names import ARM_TAG
+from model_server.routers.choices import is_tree
 from model_server.routers.errors import InvalidFeedback
 from model_server.seldon_messages import plain
 
@@ -29,9 +30,9 @@ class Lesson:
 def lesson_of(feedback: Any, router: str, arms: Sequence[str]) -> Lesson:
     """`router`: the node's name, "" where nobody knows it. `arms`: in the order of the children.
 
-    Errors: InvalidFeedback.
+    Errors: InvalidFeedback; InvalidMessage.
     """
-    told = _of_tree(feedback) if isinstance(feedback, Mapping) else _of_proto(feedback)
+    told = _of_tree(feedback) if is_tree(feedback) else _of_proto(feedback)
     return Lesson(_arm(told, router, arms), _rewards(told), told.request_id)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from model_server.routers.choices import tag_of
+from model_server.routers.choices import is_tree, tag_of
 from model_server.routers.errors import InvalidKey
 from model_server.seldon_messages import plain
 
@@ -31,7 +31,7 @@ def in_tags(message: Any, tag: str) -> Key:
 
 
 def in_column(message: Any, column: str) -> Key:
-    """The key of the first row, for all of them. Errors: InvalidKey."""
+    """The key of the first row, for all of them. Errors: InvalidKey; InvalidMessage."""
     cells = _cells(message, column)
     first = next(iter(cells), None)
     text = _text(first, f"the column {column} of row 0")
@@ -52,7 +52,7 @@ def _text(value: Any, place: str) -> str | None:
 
 
 def _cells(message: Any, column: str) -> list[Any]:
-    return list(_of_tree(message, column) if isinstance(message, Mapping) else _of_proto(message, column))
+    return list(_of_tree(message, column) if is_tree(message) else _of_proto(message, column))
 
 
 def _of_tree(message: Mapping[str, Any], column: str) -> Iterable[Any]:

@@ -23,7 +23,7 @@ def request(tags=None, names=("a",), rows=((1.0,),)):
     return {**meta, "data": {"names": list(names), "ndarray": [list(row) for row in rows]}}
 
 
-def feedback(arm=None, reward=None, routing=None, truth=None, puid="", n_rows=1):
+def feedback(arm=None, reward=None, routing=None, truth=None, puid="", n_rows=1):  # noqa: PLR0917 -- what feedback is made of
     tags = {} if arm is None else {"arm": arm}
     meta = {"tags": tags, "routing": routing or {}, **({"puid": puid} if puid else {})}
     told = {"request": request(), "response": {"meta": meta, "data": {"ndarray": [0.5] * n_rows}}}

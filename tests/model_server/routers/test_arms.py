@@ -1,5 +1,6 @@
 """What is said of arms is checked when the server starts."""
 
+import contextlib
 from decimal import Decimal
 
 import pytest
@@ -51,7 +52,5 @@ def test_names_that_cannot_be_are_refused(text):
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_refused(text):
     for read in (arms.shares, arms.names, arms.experiment_name):
-        try:
-            read(text)
-        except InvalidRouter as error:
-            assert repr(text) in error.message or not text.strip() or "share" in error.message
+        with contextlib.suppress(InvalidRouter):
+            assert read(text)

@@ -9,6 +9,20 @@ from hypothesis import strategies as st
 
 from model_server.routers.assignment import arm_of, uniform
 
+PINNED = [
+    "challenger",
+    "challenger",
+    "champion",
+    "champion",
+    "challenger",
+    "challenger",
+    "champion",
+    "champion",
+    "challenger",
+    "champion",
+    "champion",
+    "challenger",
+]
 KEYS = [f"u{k}" for k in range(2_000)]
 FEW = KEYS[:200]
 weights = st.dictionaries(st.sampled_from("abcde"), st.integers(0, 1000).map(float), min_size=1).filter(
@@ -76,7 +90,10 @@ def test_two_salts_assign_independently():
     one, other = assigned(shares, "one", keys), assigned(shares, "other", keys)
     pairs = [(one[key], other[key]) for key in keys]
     observed = [pairs.count((x, y)) for x in "ab" for y in "ab"]
-    totals = {arm: list(one.values()).count(arm) for arm in "ab"}, {arm: list(other.values()).count(arm) for arm in "ab"}
+    totals = (
+        {arm: list(one.values()).count(arm) for arm in "ab"},
+        {arm: list(other.values()).count(arm) for arm in "ab"},
+    )
     expected = [totals[0][x] * totals[1][y] / len(keys) for x in "ab" for y in "ab"]
     assert chi_square(observed, expected) < 23.93
 
@@ -84,9 +101,9 @@ def test_two_salts_assign_independently():
 def test_the_rule_can_be_computed_with_other_tools():
     """b2sum is coreutils' own BLAKE2b."""
     bits = int(
-        subprocess.run(
-            ["b2sum", "-l", "64"], input=b"exp|champion|u7", capture_output=True, check=True
-        ).stdout.split()[0][:13],
+        subprocess.run(["b2sum", "-l", "64"], input=b"exp|champion|u7", capture_output=True, check=True).stdout.split()[
+            0
+        ][:13],
         16,
     )
     assert uniform("exp", "champion", "u7") == (bits + 0.5) / 2**52
@@ -102,6 +119,3 @@ def test_assignments_of_a_release_stay_in_the_next():
 @given(st.text(), st.text(), st.text())
 def test_a_uniform_lies_strictly_between_0_and_1_for_any_texts(experiment, arm, key):
     assert 0 < uniform(experiment, arm, key) < 1
-
-
-PINNED: list[str] = []

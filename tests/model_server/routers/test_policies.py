@@ -105,9 +105,8 @@ def test_a_floor_that_arms_cannot_share_is_refused(floor):
 
 @pytest.mark.parametrize("policy", [policies.greedy, policies.thompson])
 def test_the_better_arm_gets_the_most_and_the_floor_keeps_the_other(policy):
-    """Seeded, so it passes always or never. Arms earn 10 % and 20 %; over 2,000 rounds the estimates are 7 standard
-    errors apart at the end, and either policy gives the better one its 95 % for most of them: in 200 other seeds, its
-    share was above 60 % in each, so a right policy fails a new seed with a chance of 1.5 % at the most (95 %).
+    """Arms earn 10 % and 20 %. Seeded, so it passes always or never: of 1,000 other seeds 12 fail for greedy, which can
+    be unlucky early on, and of 100 none for Thompson.
     """
     rng, rates = random.Random(5), (0.1, 0.2)
     known, chosen = [Tally(), Tally()], [0, 0]
@@ -118,4 +117,4 @@ def test_the_better_arm_gets_the_most_and_the_floor_keeps_the_other(policy):
         known[arm] = Tally(known[arm].reward_sum + earned, known[arm].trials + 1)
         chosen[arm] += 1
     assert chosen[1] > 0.6 * sum(chosen)
-    assert chosen[0] > 40  # of about 100 that the floor gives it; below 40 with a chance of 1e-9
+    assert chosen[0] > 40  # the floor gives it about 100 at the least; fewer than 41 with a chance of 1e-11

@@ -25,7 +25,14 @@ MAX_RECORDS: Final = 10_000_000
 MAX_REQUESTS: Final = 2_000_000
 """Requests of one run; each one's result is kept until it is counted."""
 
-_STREAMS: Final = {"schedule": 101, "moments": 102, "outcomes": 103, "feedback": 104, "outliers": 105}
+_STREAMS: Final = {
+    "schedule": 101,
+    "moments": 102,
+    "outcomes": 103,
+    "feedback": 104,
+    "outliers": 105,
+    "users": 106,
+}
 """Apart from each other, and from the streams of the population and of `forkcast data`, which begin at 0."""
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -61,8 +68,12 @@ class Seeds(_Frozen):
     """Which requests get feedback."""
     outliers: Seed = 6
     """Which rows become outliers, and what becomes of them."""
+    users: Seed = 7
+    """Which user each request is about, where `n_users` says how many there are."""
 
-    def rng(self, of: Literal["schedule", "moments", "outcomes", "feedback", "outliers"]) -> np.random.Generator:
+    def rng(
+        self, of: Literal["schedule", "moments", "outcomes", "feedback", "outliers", "users"]
+    ) -> np.random.Generator:
         """A fresh generator; different for each source of chance, even where seeds are equal."""
         return np.random.default_rng([getattr(self, of), _STREAMS[of]])
 
@@ -94,6 +105,9 @@ class Scenario(_Frozen):
 
     outliers: dict[OutlierKind, Ratio] = {}
     """Rate of each kind among the rows (ranked world: among the users, all rows of whom become outliers)."""
+    n_users: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    """Users who come back: each request is about one of so many, drawn evenly, and names it in meta.tags.user. A sticky
+    split must answer all requests of a user by the same arm. None: requests name nobody."""
 
     feedback_ratio: Ratio = 0.05
     """Share of the answered requests that get feedback. A stock wrapper spends about 1 ms of CPU on each."""

@@ -71,12 +71,13 @@ def _steps_of(values: NDArray[np.float64]) -> tuple[list[float], list[float]]:
     ascending = np.sort(values)
     n = len(ascending)
     n_bits = np.arange(1, int(np.log2(n) * STEPS_PER_BIT) + 1) / STEPS_PER_BIT
-    # At each step the least value that at most n / 2^bits rows reach: the one after those that more rows reach.
-    candidates = ascending[n - np.maximum(np.floor(n / 2**n_bits).astype(np.int64), 1)]
-    steps = np.unique(candidates)
+    # At each step the least value that at most n / 2^bits rows reach; there is none beyond a largest that many share.
+    n_may_reach = np.maximum(np.floor(n / 2**n_bits).astype(np.int64), 1)
+    candidates = ascending[n - n_may_reach]
+    are_more = n - np.searchsorted(ascending, candidates, side="left") > n_may_reach
+    place = np.where(are_more, np.searchsorted(ascending, candidates, side="right"), n - n_may_reach)
+    steps = np.unique(ascending[place[place < n]])
     n_as_far = n - np.searchsorted(ascending, steps, side="left")
-    # A value that most rows have is no step up from any.
-    steps, n_as_far = steps[n_as_far < n], n_as_far[n_as_far < n]
     beyond = np.nextafter(ascending[-1], np.inf)
     rarities = np.sqrt(np.append(n / n_as_far, 2.0 * n)).astype(np.float32).astype(np.float64)
     return [*steps.tolist(), float(beyond)], rarities.tolist()

@@ -20,6 +20,8 @@ N_TREES: Final = 50
 MAX_SAMPLES: Final = 4096
 """Rows that a tree is grown on. With the usual 256 a column's rarest rows are as rare as one in 256, and whatever is
 rarer looks like them."""
+SCORE_TOLERANCE: Final = 1e-8
+"""How far treelite's scores may lie from alibi-detect's: it keeps the expected depth as a float32."""
 
 
 def fit_forest(columns: NDArray[np.float64], *, seed: int, threads: int) -> Any:
@@ -36,9 +38,12 @@ def fit_forest(columns: NDArray[np.float64], *, seed: int, threads: int) -> Any:
 
 
 def infer_threshold(detector: Any, columns: NDArray[np.float64], false_alarm_rate: float) -> float:
-    """The score that this share of normal rows lies above, set in the detector too."""
+    """The score that this share of normal rows lies above, for treelite's scores as for alibi-detect's.
+
+    Many rows score alike. Where the threshold is such a score, none of them lies above it; nor may they by rounding.
+    """
     detector.infer_threshold(columns, threshold_perc=100 * (1 - false_alarm_rate))
-    return float(detector.threshold)
+    return float(detector.threshold) + SCORE_TOLERANCE
 
 
 def checkpoint_of(detector: Any) -> bytes:

@@ -171,7 +171,7 @@ def test_a_bandit_of_two_workers_learns_outlives_its_store_and_its_own_death(ban
             await eventually(lambda: _is_taken(caller, feedback_on(answer, 1)))
             client = valkey.client()
             (name,) = client.keys("forkcast:bandit:*")
-            assert name == b"forkcast:bandit:{dep/arms/router/default}"
+            assert name == b"forkcast:bandit:dep/arms/router/default"
             learnt = client.hgetall(name)
             assert sum(float(value) for field, value in learnt.items() if field.endswith(b":trials")) == 82
             client.close()

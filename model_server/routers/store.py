@@ -96,9 +96,10 @@ return {is_new, redis.call('HGETALL', KEYS[1])}
 
 
 class ValkeyStore:
-    """A hash `forkcast:bandit:{NAME}` with the fields ARM:trials and ARM:reward_sum, and a key for each request learnt.
+    """A hash `forkcast:bandit:NAME` with the fields ARM:trials and ARM:reward_sum, and a key for each request learnt.
 
-    Connects at its first call, and never tries a call twice. Safe for threads, not across a fork.
+    One server, not a cluster of them. Connects at its first call, and never tries a call twice. Safe for threads, not
+    across a fork.
     """
 
     def __init__(self, url: str, name: str, window_seconds: int = DUPLICATE_WINDOW_SECONDS) -> None:
@@ -110,9 +111,8 @@ class ValkeyStore:
         self._place = place_of(url)
         self._errors = (redis.RedisError, OSError)
         self._window_seconds = window_seconds
-        self._key = f"forkcast:bandit:{{{name}}}"
-        # In the hash slot of the tallies, and short, for there is one for each request of a day.
-        self._mark = f"{{{name}}}".encode() + b":"
+        self._name = name
+        self._key = f"forkcast:bandit:{name}"
         self._client = redis.Redis.from_url(
             url,
             socket_timeout=TIMEOUT_SECONDS,
@@ -125,8 +125,7 @@ class ValkeyStore:
         return self._asked(lambda: _tallies(dict(self._client.hgetall(self._key))))
 
     def learn(self, arm: str, rewards: Sequence[float], request_id: str) -> tuple[bool, Tallies]:
-        digest = hashlib.blake2b(request_id.encode(errors="surrogatepass"), digest_size=12).digest()
-        keys: list[Any] = [self._key, self._mark + digest] if request_id else [self._key]
+        keys: list[Any] = [self._key, self._mark(request_id)] if request_id else [self._key]
 
         def learn() -> tuple[bool, Tallies]:
             is_new, fields = self._learn(keys, [arm, len(rewards), repr(float(sum(rewards))), self._window_seconds])
@@ -137,6 +136,11 @@ class ValkeyStore:
 
     def close(self) -> None:
         self._client.close()
+
+    def _mark(self, request_id: str) -> bytes:
+        """Short, for there is one for each request of a day: about 100 bytes of Valkey's memory."""
+        text = f"{self._name}\n{request_id}".encode(errors="surrogatepass")
+        return b"fb:" + hashlib.blake2b(text, digest_size=12).digest()
 
     def _asked[T](self, call: Callable[[], T]) -> T:
         try:

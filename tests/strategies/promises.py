@@ -1,8 +1,8 @@
 """What each strategy promises, put to the test wherever it runs.
 
-A `site` is where: it has `url` (of predictions), `gateway` (host:port), `bring(overlay)`, which returns once the overlay
-is served, and `seen_by(predictor)`, how many predictions that one has been asked for. Random tests are 5 standard
-deviations wide: odds of a false alarm 6e-7 each.
+A `site` is where: it has `url` (of predictions), `gateway` (host:port), `bring(overlay)`, which returns once the
+overlay is served, and `seen_by(predictor)`, how many predictions that one has been asked for. Random tests are 5
+standard deviations wide: odds of a false alarm 6e-7 each.
 """
 
 import asyncio

@@ -8,6 +8,8 @@ standard deviations wide: odds of a false alarm 6e-7 each.
 import asyncio
 import json
 import math
+import os
+import secrets
 import subprocess
 import sys
 import time
@@ -111,17 +113,38 @@ def arms_of(url, users):
     return asyncio.run(run())
 
 
-def a_bandit_learns_by_feedback_through_the_gateway(site):
-    """The challenger always earns, the champion never: soon it has all but the other's share for exploration, 5 %.
+def a_bandit_learns_by_feedback_through_the_gateway(site, folder):
+    """It starts with an experiment of its own, knowing nothing.
+
+    The challenger always earns, the champion never: soon it has all but the other's share for exploration, 5 %.
 
     After 100 rewards, whatever the arms were, Thompson's own probability of the challenger differs from 1 by less than
     1e-6. Of 200 requests then, 10 are the champion's, standard deviation 3.1; 40 would be 9 of them away.
     """
+    site.bring(experiment_in(folder))
     for _ in range(100):
         answer = predicted(site.url)
-        assert 0.05 <= answer["meta"]["tags"]["propensity"] <= 0.95
+        assert 0.05 - 1e-9 <= answer["meta"]["tags"]["propensity"] <= 0.95 + 1e-9
         rewarded(site.url, answer, 1.0 if answer["meta"]["tags"]["arm"] == "challenger" else 0.0)
     eventually(lambda: prefers_the_challenger(site), 30, "preferring what earns")
+
+
+def experiment_in(folder):
+    """The overlay bandit with another experiment, in a folder of its own."""
+    path = "/spec/predictors/0/graph/children/0/parameters/2"
+    patch = [
+        {"op": "test", "path": f"{path}/name", "value": "experiment"},
+        {"op": "replace", "path": f"{path}/value", "value": f"test-{secrets.token_hex(4)}"},
+    ]
+    patched = {"target": {"kind": "SeldonDeployment"}, "patch": json.dumps(patch)}
+    found = {"resources": [f"{above(folder)}/overlays/bandit"], "patches": [patched]}
+    (folder / "kustomization.yaml").write_text(json.dumps(found))
+    return folder
+
+
+def above(folder):
+    """The way from a folder to kustomize/, relative as Kustomize wants it."""
+    return os.path.relpath(KUSTOMIZE, folder.resolve())
 
 
 def prefers_the_challenger(site):
@@ -159,8 +182,7 @@ class OneAfterTheOther:
 def green_in(folder):
     """The overlay blue-green with its one line switched, in a folder of its own."""
     text = (KUSTOMIZE / "overlays/blue-green/kustomization.yaml").read_text()
-    up = Path("../" * len(folder.resolve().parts)).joinpath(*KUSTOMIZE.resolve().parts[1:])
     assert text.count("components/blue-live #") == 1
-    switched = text.replace("components/blue-live #", "components/green-live #").replace("../..", str(up))
+    switched = text.replace("components/blue-live #", "components/green-live #").replace("../..", above(folder))
     (folder / "kustomization.yaml").write_text(switched)
     return folder

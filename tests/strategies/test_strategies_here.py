@@ -43,9 +43,8 @@ def test_users_stay_with_their_arm(here):
     promises.users_stay_with_their_arm(here, n_users=20_000)
 
 
-def test_a_bandit_learns_from_feedback_and_forgets_nothing(here):
-    here.bring("bandit")
-    promises.a_bandit_learns_by_feedback_through_the_gateway(here)
+def test_a_bandit_learns_from_feedback_and_forgets_nothing(here, tmp_path):
+    promises.a_bandit_learns_by_feedback_through_the_gateway(here, tmp_path)
     arms = here.predictor("arms")
     os.kill(arms["pid"], signal.SIGKILL)
     here.until_back("arms", arms)
@@ -55,15 +54,14 @@ def test_a_bandit_learns_from_feedback_and_forgets_nothing(here):
     assert promises.prefers_the_challenger(here), "while its store is away, it goes by what it knew"
     promises.eventually(lambda: here.status()["stores"][0]["condition"] == "ready")
     here.bring("canary")
-    here.bring("bandit")
+    here.bring(tmp_path)
     promises.eventually(lambda: promises.prefers_the_challenger(here), what="what it knew before")
 
 
-def test_the_replicas_of_a_bandit_are_processes_that_learn_together(here):
-    here.bring("bandit")
+def test_the_replicas_of_a_bandit_are_processes_that_learn_together(here, tmp_path):
+    promises.a_bandit_learns_by_feedback_through_the_gateway(here, tmp_path)
     arms = psutil.Process(here.predictor("arms")["pid"])
     assert len(arms.children()) >= 2
-    promises.a_bandit_learns_by_feedback_through_the_gateway(here)
     # Connections are spread over the workers: both of them answer some of these.
     assert ask_many(here.url, 400, at_once=32, body=promises.BODY)["champion"] <= 60
 

@@ -14,8 +14,8 @@ from model_server.graph.doors.grpc import Answer
 from model_server.graph.doors.rest import JSON, Request, Response, Route, Surface
 from model_server.graph.errors import GraphError, WrapperError
 from model_server.graph.messages import Context, GrpcMessage, RestMessage
+from model_server.graph.metrics_files import exposition
 from model_server.graph.serving import Readiness
-from model_server.graph.telemetry import exposition
 from model_server.graph.verbs import Verb
 from model_server.graph.wrapper import bodies
 

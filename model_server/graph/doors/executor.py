@@ -14,9 +14,9 @@ from model_server.graph.doors.reception import SKIP_LOGGING_HEADER, asks_not_to_
 from model_server.graph.doors.rest import JSON, TEXT, Request, Response, Route, Surface
 from model_server.graph.errors import MessageUnreadable
 from model_server.graph.messages import Context, GrpcMessage, RestMessage
+from model_server.graph.metrics_files import exposition
 from model_server.graph.serving import Graph
 from model_server.graph.settings import Settings
-from model_server.graph.telemetry import exposition
 
 _HTML = ((b"<", rb"\u003c"), (b">", rb"\u003e"), (b"&", rb"\u0026"))
 _NOSNIFF = (b"x-content-type-options", b"nosniff")

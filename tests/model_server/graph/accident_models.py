@@ -1,5 +1,6 @@
 """Classes that take their time, for a server under test."""
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -52,3 +53,29 @@ class Rows:
 
     def predict(self, X, names=None, meta=None):
         return [len(X)]
+
+
+class TakesLongToMake:
+    """Is made for a minute; by its mark others know that it has begun."""
+
+    def __init__(self, mark):
+        Path(mark).touch()
+        threading.Event().wait(60)
+
+
+class HasAService(Rows):
+    """Runs a program of its own beside the servers, for ever; by its mark others know its process."""
+
+    def __init__(self, mark):
+        self._mark = Path(mark)
+
+    def custom_service(self):
+        self._mark.write_text(str(os.getpid()))
+        threading.Event().wait()
+
+
+class SaysWhichProcess:
+    """Answers with the id of its process."""
+
+    def predict(self, X, names=None, meta=None):
+        return [os.getpid()]

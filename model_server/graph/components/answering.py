@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from google.protobuf.message import DecodeError
-
 from model_server.graph import protos
-from model_server.graph.errors import GraphError, MessageUnreadable, TooLarge
+from model_server.graph.errors import GraphError, TooLarge
 from model_server.graph.messages import GrpcMessage, Message, RestMessage
 from model_server.graph.verbs import Verb
 from model_server.graph.wrapper import bodies, row_wise
@@ -67,7 +65,7 @@ def rows_of(message: Message) -> int:
     """How many rows a message holds; 1 where that cannot be said."""
     try:
         return row_wise.rows_of(_shared(message))
-    except GraphError:
+    except Exception:  # noqa: BLE001 -- what is wrong with it is told when it is answered
         return 1
 
 
@@ -107,20 +105,14 @@ def _proto_of(verb: Verb, message: GrpcMessage) -> Any:
             wanted = classes.SeldonMessageList
         case _:
             wanted = classes.SeldonMessage
-    try:
-        return message.proto(wanted)
-    except DecodeError as error:
-        raise MessageUnreadable(f"the request is no {wanted.DESCRIPTOR.full_name}: {error}") from error
+    return message.proto(wanted)
 
 
 def _shared(message: Message) -> Any:
     """What a row-wise verb takes, for looking at only. Errors: GraphError."""
     if isinstance(message, RestMessage):
         return message.shared_tree()
-    try:
-        return message.shared_proto(protos.for_user_code().SeldonMessage)
-    except DecodeError as error:
-        raise MessageUnreadable(f"the request is no seldon.protos.SeldonMessage: {error}") from error
+    return message.shared_proto(protos.for_user_code().SeldonMessage)
 
 
 def _require_few_values(body: bytes) -> None:

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from google.protobuf.message import DecodeError
+
+from model_server.graph.errors import MessageUnreadable
 from model_server.graph.wrapper import bodies
 
 JSON: Final = "application/json"
@@ -74,14 +77,16 @@ class GrpcMessage:
         return self._serialized
 
     def proto(self, message_class: Any) -> Any:
-        """A message of the caller's own, of this class. Errors: google.protobuf.message.DecodeError."""
-        return message_class.FromString(self.serialized)
+        """A message of the caller's own, of this class. Errors: MessageUnreadable."""
+        try:
+            return message_class.FromString(self.serialized)
+        except DecodeError as error:
+            raise MessageUnreadable(f"the message is no {message_class.DESCRIPTOR.full_name}: {error}") from error
 
     def shared_proto(self, message_class: Any) -> Any:
-        """The message, for whoever only looks."""
+        """The message, for whoever only looks. Errors: MessageUnreadable."""
         if type(self._proto) is not message_class:
-            serialized = self.serialized
-            self._proto = message_class.FromString(serialized)
+            self._proto = self.proto(message_class)
         return self._proto
 
 

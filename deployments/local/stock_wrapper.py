@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,7 @@ from seldon_core import gunicorn_utils, microservice
 
 LOOPBACK = "127.0.0.1"
 PR_SET_PDEATHSIG = 1
+END_SECONDS = 10.0
 
 
 def main() -> None:
@@ -32,12 +34,21 @@ def main() -> None:
     _bind_to_loopback()
     _tie_children_to_their_parent()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # until gunicorn, in the same process, has its own
+    code = 1
     try:
         microservice.main()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 1
+    except BaseException:  # noqa: BLE001 -- told, then the end
+        traceback.print_exc()
     finally:
-        # gunicorn has ended; without this the interpreter would wait for the gRPC server, which nobody told to stop.
+        # gunicorn has ended; nobody told the gRPC server to stop, and the interpreter would wait for it.
         for child in multiprocessing.active_children():
             child.terminate()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _bind_to_loopback() -> None:
@@ -91,12 +102,23 @@ def _tied(make_server: Callable[..., Callable[[], None]]) -> Callable[..., Calla
                 # The rest of the wrapper would go on without it, and nobody would know why it is not ready.
                 traceback.print_exc()
                 parent = multiprocessing.parent_process()
-                if parent is not None and os.getppid() == parent.pid:
-                    os.kill(os.getppid(), signal.SIGTERM)
+                if parent is not None and parent.pid is not None:
+                    _end(parent.pid)
 
         return tied_server
 
     return make_tied_server
+
+
+def _end(parent_pid: int) -> None:
+    """Ask the parent to end, and see to it: gunicorn, as it starts, loses a signal now and then."""
+    deadline = time.monotonic() + END_SECONDS
+    number = signal.SIGTERM
+    while os.getppid() == parent_pid:
+        os.kill(parent_pid, number)
+        time.sleep(1)
+        if time.monotonic() > deadline:
+            number = signal.SIGKILL
 
 
 def _die_with_parent() -> None:

@@ -70,6 +70,14 @@ class WrapperError(GraphError):
         )
 
 
+class MessageRefused(WrapperError):
+    """A component can make nothing of a message, where Seldon's wrapper fails with 500: the fault of who made it."""
+
+    def made_by_a_component(self) -> WrapperError:
+        """As it is told where that was another component, which no client can mend."""
+        return WrapperError(self.message, http_status=500, reason=WRAPPER_INTERNAL_ERROR)
+
+
 class ComponentAnsweredWithError(GraphError):
     """A component did not answer with 200: one elsewhere, or one here whose answer says so; it goes on unchanged."""
 

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 
 from google.protobuf.message import DecodeError
 
-from model_server.graph.errors import MessageUnreadable
+from model_server.graph.errors import GraphError, MessageUnreadable
+from model_server.graph.protos import ours
 from model_server.graph.wrapper import bodies
 
 JSON: Final = "application/json"
@@ -100,3 +101,29 @@ class Context:
     """The client's, to be forwarded to components elsewhere; lower case. For gRPC: the metadata."""
     is_logged: bool = True
     """False where the client asked not to be: Seldon-Skip-Logging."""
+    clients_message: Message | None = None
+    """As the client sent it to a graph, where components make messages too; None: every message is the client's."""
+
+    def is_clients(self, message: Message) -> bool:
+        """Whether a message is what the client said, its meta apart: what is wrong with it, the client can mend."""
+        clients = self.clients_message
+        return clients is None or message is clients or _payload(message) == _payload(clients)
+
+
+def _payload(message: Message) -> bytes:
+    """All but the meta; the whole of what is none."""
+    if isinstance(message, GrpcMessage):
+        try:
+            proto = message.proto(ours().SeldonMessage)
+        except GraphError:
+            return message.serialized
+        proto.ClearField("meta")
+        payload: bytes = proto.SerializeToString(deterministic=True)
+        return payload
+    try:
+        tree = message.tree()
+    except GraphError:
+        return message.body
+    return bodies.encode(
+        {key: value for key, value in tree.items() if key != "meta"} if isinstance(tree, dict) else tree
+    )

@@ -82,7 +82,9 @@ def _inputs(node: Node, models: Mapping[str, Any]) -> Any:
     """What its first component takes; below a node that changes nothing on the way in, what its first child takes."""
     if duties.on_the_way_in(node) is not None:
         return models[node.name].get("inputs") or []
-    return _inputs(node.children[0], models) if node.children else []
+    if node.children:
+        return _inputs(node.children[0], models)
+    return models[node.name].get("inputs") or [] if node.name in models else []
 
 
 def _outputs(node: Node, models: Mapping[str, Any]) -> Any:

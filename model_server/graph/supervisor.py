@@ -92,10 +92,13 @@ class Supervisor:
         before = {number: signal.signal(number, leave) for number in self._ends_on}
         try:
             yield
-        finally:
-            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        except BaseException:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            raise
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        for number in self._ends_on:  # threads that the objects have started do not block them
+            signal.signal(number, _hand_to_the_main_thread)
 
     def _start_all(self) -> None:
         for user_object in self._user_objects.values():
@@ -203,6 +206,12 @@ def _what(settings: Settings) -> str:
     served = f"predictor {settings.predictor.name}" if settings.predictor else settings.class_name
     ports = f"REST {settings.host}:{settings.http_port}, gRPC {settings.grpc_port or 'off'}"
     return f"{served}: {ports}, metrics {settings.metrics_port or settings.http_port}{settings.metrics_path}"
+
+
+def _hand_to_the_main_thread(number: int, frame: FrameType | None) -> None:
+    """A signal that another thread took: it waits for `_watch`, in the main thread, which blocks it."""
+    del frame
+    signal.pthread_kill(threading.main_thread().ident or 0, number)
 
 
 def _tell(pipe: int) -> None:

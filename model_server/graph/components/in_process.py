@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -12,7 +12,7 @@ from typing import Any, Final
 from model_server.graph.components import answering
 from model_server.graph.components.batching import Batcher
 from model_server.graph.components.user_threads import UserThreads
-from model_server.graph.errors import ComponentStuck, ComponentTimedOut, GraphError, RouterFailed
+from model_server.graph.errors import ComponentStuck, ComponentTimedOut, GraphError, MessageRefused, RouterFailed
 from model_server.graph.grpc_codes import go_name
 from model_server.graph.messages import Context, Message
 from model_server.graph.settings import Settings
@@ -64,12 +64,14 @@ class InProcess:
 
     async def call(self, verb: Verb, message: Message, context: Context) -> Message:
         """Errors: GraphError."""
-        return await self._measured(*_told_as(verb, context), self._answer(verb, message))
+        asked = _blaming([message], context, partial(self._answer, verb, message))
+        return await self._measured(*_told_as(verb, context), asked)
 
     async def aggregate(self, messages: Sequence[Message], context: Context) -> Message:
         """Errors: GraphError."""
         work = partial(answering.aggregate, self._wrapped, messages, self._limits.max_rows)
-        return await self._measured(*_told_as(Verb.AGGREGATE, context), self._threads.run(work))
+        asked = _blaming(messages, context, partial(self._threads.run, work))
+        return await self._measured(*_told_as(Verb.AGGREGATE, context), asked)
 
     async def metadata(self, context: Context) -> Any:
         """Errors: WrapperError."""
@@ -153,3 +155,13 @@ class InProcess:
 def _told_as(verb: Verb, context: Context) -> tuple[str, str]:
     """The labels service and method of a call."""
     return (verb.path, "post") if context.transport == "rest" else (verb.grpc_method, UNARY)
+
+
+async def _blaming(messages: Sequence[Message], context: Context, ask: Callable[[], Awaitable[Message]]) -> Message:
+    """The answer. Errors: GraphError; for a message that another component made, one that blames no client."""
+    try:
+        return await ask()
+    except MessageRefused as error:
+        if all(map(context.is_clients, messages)):
+            raise
+        raise error.made_by_a_component() from error

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import grpc
@@ -71,7 +72,8 @@ class GrpcDoor:
                     is_logged = not asks_not_to_be_logged(_text(metadata, SKIP_LOGGING_HEADER))
                     answered = await answer(request, Context(puid, "grpc", metadata, is_logged))
                 if tells_puid:
-                    await call.send_initial_metadata(((PUID_HEADER, puid),))
+                    with suppress(Exception):  # the client has gone: grpcio's error for that has no public name
+                        await call.send_initial_metadata(((PUID_HEADER, puid),))
                 code = "OK"
             except asyncio.CancelledError:  # by the client, who left or whose time is over; or since the server ends
                 code = "CANCELLED"

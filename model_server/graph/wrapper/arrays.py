@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from model_server.graph.errors import WrapperError
+from model_server.graph.errors import MessageRefused, WrapperError
 
 MAX_TEXT_ARRAY_BYTES: Final = 256 * 1024 * 1024
 """numpy gives every cell of an array with texts the room of the longest: one long text and many cells, sent in a
@@ -29,7 +29,7 @@ def array_of(values: list[Any]) -> NDArray[Any]:
     try:
         return np.array(values)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise WrapperError(str(error)) from error
+        raise MessageRefused(str(error)) from error
 
 
 def array_of_result(values: list[Any]) -> NDArray[Any] | None:
@@ -45,10 +45,10 @@ def reshaped(array: NDArray[Any], shape: Any) -> NDArray[Any]:
     try:
         shaped = array.reshape(shape)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise WrapperError(str(error)) from error
+        raise MessageRefused(str(error)) from error
     claimed = math.prod(size for size in shaped.shape if size)
     if shaped.size == 0 and claimed > MAX_CLAIMED_CELLS:
-        raise WrapperError(
+        raise MessageRefused(
             f"the shape {list(shaped.shape)} holds nothing, {claimed:,} times; {MAX_CLAIMED_CELLS:,} times is accepted"
         )
     return shaped

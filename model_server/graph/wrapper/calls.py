@@ -205,6 +205,15 @@ class Wrapped:
 
 
 _NO_ANSWER: Final = object()
+_UNPARSED: Final = (
+    json_format.ParseError,
+    TypeError,
+    ValueError,
+    OverflowError,
+    AttributeError,
+    RecursionError,
+    SystemError,  # protobuf's own, where a text that is no Unicode stands for an object
+)
 
 
 def _feedback_of(tree: Any) -> Any:
@@ -212,7 +221,7 @@ def _feedback_of(tree: Any) -> Any:
         raise WrapperError(f"Invalid JSON: {shown(tree)} is no Feedback, which is an object")
     try:
         return json_format.ParseDict(tree, protos.for_user_code().Feedback())
-    except (json_format.ParseError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
+    except _UNPARSED as error:
         raise WrapperError(f"Invalid JSON: {shown(error)}") from error
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from model_server.graph.errors import WrapperError
+from model_server.graph.errors import MessageRefused, WrapperError
 from model_server.graph.wrapper import arrays, custom_metrics
 from model_server.graph.wrapper.payloads import Asked, Own, Told, components_fault, meta_of, shown
 
@@ -26,10 +26,10 @@ def extract(request: Any) -> Asked:
     if "data" in request:
         data = request["data"]
         if not isinstance(data, dict):
-            raise WrapperError(f"data is {shown(data)}; an object with names and an ndarray or a tensor is expected")
+            raise MessageRefused(f"data is {shown(data)}; an object with names and an ndarray or a tensor is expected")
         names = data.get("names", [])
         if names is not None and not isinstance(names, list):
-            raise WrapperError(f"data.names is {shown(names)}; a list of column names is expected")
+            raise MessageRefused(f"data.names is {shown(names)}; a list of column names is expected")
         return Asked(_array(data), names, meta)
     if "jsonData" in request:
         return Asked(request["jsonData"], [], meta)
@@ -39,7 +39,7 @@ def extract(request: Any) -> Asked:
         try:
             return Asked(base64.b64decode(request["binData"]), [], meta)
         except (TypeError, ValueError) as error:
-            raise WrapperError(f"binData is no base64: {error}") from error
+            raise MessageRefused(f"binData is no base64: {error}") from error
     raise WrapperError(f"Invalid request data type: {shown(request)}")
 
 
@@ -95,11 +95,11 @@ def _meta(request: Mapping[str, Any]) -> dict[str, Any] | None:
     if meta is None:
         return None
     if not isinstance(meta, dict):
-        raise WrapperError(f"meta is {shown(meta)}; an object is expected")
+        raise MessageRefused(f"meta is {shown(meta)}; an object is expected")
     for key, kind, accepted in _META_KINDS:
         value = meta.get(key)
         if value is not None and not isinstance(value, kind):
-            raise WrapperError(f"meta.{key} is {shown(value)}; {accepted} is expected")
+            raise MessageRefused(f"meta.{key} is {shown(value)}; {accepted} is expected")
     return meta
 
 
@@ -107,12 +107,12 @@ def _array(data: Mapping[str, Any]) -> NDArray[Any]:
     if "tensor" in data:
         tensor = data["tensor"]
         if not isinstance(tensor, dict) or not isinstance(tensor.get("values"), list) or tensor.get("shape") is None:
-            raise WrapperError('data.tensor is an object such as {"shape": [1, 2], "values": [3, 4]}')
+            raise MessageRefused('data.tensor is an object such as {"shape": [1, 2], "values": [3, 4]}')
         return arrays.reshaped(arrays.array_of(tensor["values"]), tensor["shape"])
     if "ndarray" in data:
         if not isinstance(data["ndarray"], list):
-            raise WrapperError(f"data.ndarray is {shown(data['ndarray'])}; a list is expected")
+            raise MessageRefused(f"data.ndarray is {shown(data['ndarray'])}; a list is expected")
         return arrays.array_of(data["ndarray"])
     if "tftensor" in data:
-        raise WrapperError("data.tftensor needs TensorFlow, which is not here; send data.tensor or data.ndarray")
+        raise MessageRefused("data.tftensor needs TensorFlow, which is not here; send data.tensor or data.ndarray")
     return np.array([])

@@ -13,7 +13,7 @@ import numpy as np
 from google.protobuf import any_pb2, json_format
 from numpy.typing import NDArray
 
-from model_server.graph.errors import WrapperError
+from model_server.graph.errors import MessageRefused, WrapperError
 from model_server.graph.wrapper import arrays, custom_metrics
 from model_server.graph.wrapper.payloads import Asked, Own, Told, components_fault, meta_of, shown
 
@@ -36,7 +36,7 @@ def extract(request: Any) -> Asked:
             # of protobuf's own class, whichever pool the request's comes from, so that isinstance holds
             features = any_pb2.Any.FromString(request.customData.SerializeToString())
         case _:
-            raise WrapperError("Unknown data in SeldonMessage")
+            raise MessageRefused("Unknown data in SeldonMessage")
     return Asked(features, request.data.names, _meta_of(request))
 
 
@@ -48,13 +48,13 @@ def _meta_of(request: Any) -> dict[str, Any]:
     try:
         meta: dict[str, Any] = json_format.MessageToDict(request.meta)
     except (ValueError, json_format.SerializeToJsonError) as error:
-        raise WrapperError(f"meta: {error}") from error
+        raise MessageRefused(f"meta: {error}") from error
     return meta
 
 
 def messages_of(request: Any) -> Sequence[Any]:
     if not request.seldonMessages:
-        raise WrapperError("there are no messages to aggregate")
+        raise MessageRefused("there are no messages to aggregate")
     messages: Sequence[Any] = request.seldonMessages
     return messages
 
@@ -110,7 +110,7 @@ def array_of(data: Any) -> NDArray[Any]:
         case "ndarray":
             return arrays.array_of([plain(value) for value in data.ndarray.values])
         case "tftensor":
-            raise WrapperError("data.tftensor needs TensorFlow, which is not here; send data.tensor or data.ndarray")
+            raise MessageRefused("data.tftensor needs TensorFlow, which is not here; send data.tensor or data.ndarray")
         case _:
             return np.array([])
 
@@ -121,7 +121,9 @@ def plain(value: Any) -> Any:
         case "number_value":
             number = value.number_value
             if not math.isfinite(number):
-                raise WrapperError(f"{number} in a google.protobuf.Value, which holds finite numbers; send data.tensor")
+                raise MessageRefused(
+                    f"{number} in a google.protobuf.Value, which holds finite numbers; send data.tensor"
+                )
             return number
         case "string_value":
             return value.string_value
@@ -138,7 +140,7 @@ def plain(value: Any) -> Any:
 def _tensor_array(tensor: Any) -> NDArray[np.float64]:
     shape = list(tensor.shape)
     if not shape:
-        raise WrapperError("data.tensor has no shape; one such as [1, 2] is expected")
+        raise MessageRefused("data.tensor has no shape; one such as [1, 2] is expected")
     return arrays.reshaped(_doubles(tensor), shape)
 
 

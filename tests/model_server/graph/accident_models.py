@@ -1,6 +1,7 @@
 """Classes that take their time, for a server under test."""
 
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -79,3 +80,16 @@ class SaysWhichProcess:
 
     def predict(self, X, names=None, meta=None):
         return [os.getpid()]
+
+
+class HasAThread(Rows):
+    """Starts a thread as it is made, in the parent; once its folder holds `signal`, the thread takes that signal."""
+
+    def __init__(self, folder):
+        self._file = Path(folder) / "signal"
+        threading.Thread(target=self._wait, daemon=True).start()
+
+    def _wait(self):
+        while not self._file.exists():
+            time.sleep(0.02)
+        signal.pthread_kill(threading.get_ident(), int(self._file.read_text()))

@@ -32,7 +32,7 @@ def has_odd_metrics(tree):
     return bool(meta_of(tree).get("metrics"))
 
 
-def has_odd_payload(tree):  # noqa: PLR0911 -- a list of faults
+def has_odd_payload(tree):
     """Whether the payload is none by Seldon's own rules, or numpy makes no array of it."""
     if not isinstance(tree, dict) or not {"data", "jsonData", "strData", "binData"} & tree.keys():
         return True

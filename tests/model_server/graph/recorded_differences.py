@@ -12,6 +12,7 @@ from typing import Any
 
 from google.protobuf import json_format
 from recorded_learning import SELDONS, Learners, Rule
+from stated_differences import ANY, CLIENTS_FAULT, Differences, failure
 
 from model_server.graph import protos
 
@@ -58,19 +59,10 @@ class Step:
         return found
 
 
-DIFFERENCES = []
+DIFFERENCES = Differences()
 
 
-def difference(reason):
-    def register(change):
-        change.reason = reason
-        DIFFERENCES.append(change)
-        return change
-
-    return register
-
-
-@difference("A JSON body that says it is text is read by no client as JSON: errors are application/json.")
+@DIFFERENCES("A JSON body that says it is text is read by no client as JSON: errors are application/json.")
 def errors_are_json(step, receive):
     if receive.get("headers", {}).get("content-type", "").startswith("text/plain") and "status" in receive["body"]:
         receive["headers"]["content-type"] = "application/json"
@@ -78,7 +70,7 @@ def errors_are_json(step, receive):
     return None
 
 
-@difference("What the client got wrong is the client's fault: 4xx with the same words, not 500.")
+@DIFFERENCES("What the client got wrong is the client's fault: 4xx with the same words, not 500.")
 def clients_fault(step, receive):
     ours = {
         ("bad-requests", "shape that does not fit"): 400,
@@ -90,35 +82,35 @@ def clients_fault(step, receive):
     if ours is None:
         return None
     receive["code"] = ours
-    receive["body"] = {"status": {"status": 1, "code": -1, "reason": "MICROSERVICE_BAD_DATA", "info": ANY}}
+    receive["body"] = {"status": CLIENTS_FAULT}
     return receive
 
 
-@difference("A branch that does not exist is told, rather than that the connection breaks or the process dies.")
+@DIFFERENCES("A branch that does not exist is told, rather than that the connection breaks or the process dies.")
 def bad_branches(step, receive):
     if step.conversation.startswith("router-of-branch") and "error" in receive:
         return {
             "code": 500,
             "headers": {"content-type": "application/json", "seldon-puid": "<uuid-1>"},
-            "body": {"status": {"code": 500, "info": ANY, "status": "FAILURE"}},
+            "body": {"status": failure(500)},
         }
     if step.conversation == "router-grpc-out-of-range":
         return {"code": "INTERNAL", "details": ANY}
     return None
 
 
-@difference("Feedback that names a branch that does not exist is refused before anything is touched.")
+@DIFFERENCES("Feedback that names a branch that does not exist is refused before anything is touched.")
 def bad_routing(step, receive):
     if step.conversation == "feedback-router-bad-routing" and "error" in receive:
         return {
             "code": 400,
             "headers": {"content-type": "application/json", "seldon-puid": "<uuid-1>"},
-            "body": {"status": {"code": 400, "info": ANY, "status": "FAILURE"}},
+            "body": {"status": failure(400)},
         }
     return None
 
 
-@difference("Metadata of a graph over RANDOM_ABTEST is told: the executor breaks the connection.")
+@DIFFERENCES("Metadata of a graph over RANDOM_ABTEST is told: the executor breaks the connection.")
 def metadata_over_abtest(step, receive):
     if step.conversation == "abtest-surface" and "error" in receive:
         models = {
@@ -133,21 +125,21 @@ def metadata_over_abtest(step, receive):
     return None
 
 
-@difference("gRPC with routing injection and an answer without meta is answered as over REST: the executor dies.")
+@DIFFERENCES("gRPC with routing injection and an answer without meta is answered as over REST: the executor dies.")
 def grpc_without_meta(step, receive):
     if step.conversation == "routing-injection-grpc-without-meta" and not step.is_rest:
         return {"code": "OK", "message": {"data": {"ndarray": [[-2.0, 5.0]]}}, "headers": {"seldon-puid": "<uuid-1>"}}
     return None
 
 
-@difference("A component of this process that is late is named over gRPC too.")
+@DIFFERENCES("A component of this process that is late is named over gRPC too.")
 def late_components_are_named(step, receive):
     if step.mode == FUSED and receive.get("code") == "DEADLINE_EXCEEDED":
         return receive | {"details": "component sleeps: context deadline exceeded"}
     return None
 
 
-@difference("grpcio has its own words for a message that is too large.")
+@DIFFERENCES("grpcio has its own words for a message that is too large.")
 def grpc_too_large(step, receive):
     if receive.get("code") == "RESOURCE_EXHAUSTED":
         return {"code": "RESOURCE_EXHAUSTED", "details": ANY}
@@ -176,7 +168,7 @@ def feedback_over_grpc_is_logged(step):
     return [{"headers": headers | each_time_anew, "path": "/log", "body": body}]
 
 
-@difference("The branch that a router chose is in meta.routing always: without it a reward cannot find who earned it.")
+@DIFFERENCES("The branch that a router chose is in meta.routing always: without it a reward cannot find who earned it.")
 def choices_are_told(step, receive):
     body = receive.get("body") if step.is_rest else receive.get("message")
     if step.environment.get("SELDON_ENABLE_ROUTING_INJECTION") or step.is_feedback or not isinstance(body, dict):
@@ -196,10 +188,6 @@ def _chosen(step):
     data = step.message["data"]
     first = int(data["ndarray"][0][0] if "ndarray" in data else data["tensor"]["values"][0])
     return {graph["name"]: first % 2 if graph["name"] == "learning-router" else first}
-
-
-ANY = type("Any", (), {"__eq__": lambda self, other: isinstance(other, str) and other != "", "__hash__": None})()
-"""Equal to every text that says something: the words are ours there, and tested elsewhere."""
 
 
 def _unrouted(step):

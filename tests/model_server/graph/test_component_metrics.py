@@ -1,4 +1,4 @@
-"""Custom metrics of components, and the page of metrics that all workers make together: each in a process of its own."""
+"""Custom metrics of components, and the page of metrics that all workers make together, each in its own process."""
 
 import json
 import subprocess

@@ -43,7 +43,7 @@ def test_each_difference_applies_to_some_conversation():
         for number in range(len(conversation["steps"])):
             expectations.of(number)
         applied |= expectations.applied
-    assert applied == {difference.__name__ for difference in DIFFERENCES}
+    assert applied == DIFFERENCES.names
 
 
 async def have(name, mode, folder):

@@ -121,6 +121,22 @@ def test_a_server_that_is_told_to_end_while_it_makes_its_objects_ends(tmp_path, 
     asyncio.run(go())
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_a_thread_of_a_class_takes_ends_the_server_in_order(tmp_path, number):
+    """The kernel gives it to any thread that does not block it, when the main thread is not waiting for it."""
+
+    async def go():
+        async with serving(tmp_path, "HasAThread", "--parameters", parameters(folder=tmp_path)) as server:
+            written = tmp_path / "written"
+            written.write_text(str(int(number)))
+            written.rename(tmp_path / "signal")
+            assert await asyncio.wait_for(server.process.wait(), DEADLINE_SECONDS) == 0
+            assert f"told to end by {number.name}" in server.log
+            assert "Traceback" not in server.log
+
+    asyncio.run(go())
+
+
 def test_a_custom_service_ends_with_its_parent_and_keeps_no_worker_from_ending(tmp_path):
     async def go():
         mark = tmp_path / "service"

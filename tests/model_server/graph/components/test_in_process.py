@@ -17,7 +17,7 @@ from model_server.graph.wrapper.calls import Wrapped
 from model_server.graph.wrapper.identity import Identity
 
 REST, GRPC = Context("id", "rest"), Context("id", "grpc")
-SHORT, LONG = 0.05, 20.0
+SHORT, LONG = 0.3, 20.0
 
 
 class Told:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from seldon_core.flask_utils import SeldonMicroserviceException
 from seldon_core.user_model import SeldonComponent, SeldonNotImplementedError, SeldonResponse
 
@@ -72,6 +73,20 @@ class SaysHowMany(Linear):
         return f"{len(X)} rows"
 
 
+class FirstOnly(Linear):
+    """Another one."""
+
+    def predict(self, X, names, meta=None):
+        return X[:1]
+
+
+class Shares(Linear):
+    """Of the row, which in one dimension is all there is."""
+
+    def predict(self, X, names, meta=None):
+        return X / (1 + np.abs(X).sum(axis=-1, keepdims=True))
+
+
 class NotToday(Linear):
     def predict(self, X, names, meta=None):
         raise SeldonNotImplementedError("not today")
@@ -98,7 +113,19 @@ class Undeclared(Linear):
     row_wise = False
 
 
-JOINED = [Linear, Scores, TellsNames, OfSeldon, RefusesNegatives, RespondsForEach, SaysHowMany, NotToday, FailingTags]
+JOINED = [
+    Linear,
+    Scores,
+    TellsNames,
+    OfSeldon,
+    RefusesNegatives,
+    RespondsForEach,
+    SaysHowMany,
+    FirstOnly,
+    Shares,
+    NotToday,
+    FailingTags,
+]
 NOT_JOINED = [InsistsOnMeta, SeesMessages, Undeclared]
 
 

@@ -141,6 +141,14 @@ def test_messages_that_are_not_alike_are_not_joined(other):
     check(zoo.TellsNames, Verb.PREDICT, messages)
 
 
+def test_one_dimension_may_be_one_row_and_is_not_joined():
+    check(zoo.Shares, Verb.PREDICT, [ndarray(1.0, 3.0), ndarray(2.0, 2.0)])
+
+
+def test_another_number_of_rows_is_no_answer_to_all():
+    check(zoo.FirstOnly, Verb.PREDICT, [ndarray([1.0], [2.0]), ndarray([3.0])])
+
+
 def test_one_bad_row_costs_its_own_caller_only():
     ours = Ours(zoo.RefusesNegatives())
     answers = answer_many(ours.wrapped, Verb.PREDICT, [ndarray([1]), ndarray([-1]), ndarray([2], [3])])

@@ -110,8 +110,11 @@ def test_a_blueprint_answers_http_exceptions_too():
 
 
 def test_a_blueprint_has_no_say_over_grpc():
-    told = over_grpc(raising(ValueError("odd"), model_error_handler=blueprint(ValueError)))
+    touched = []
+    handler = property(lambda self: touched.append(self) or blueprint(ValueError))
+    told = over_grpc(raising(ValueError("odd"), model_error_handler=handler))
     assert (told.status, told.body) == ("UNKNOWN", "Exception calling application: odd")
+    assert not touched
 
 
 def test_what_a_component_lacks_is_no_callers_fault_over_grpc():

@@ -93,6 +93,10 @@ class Caller:
                 raise Refused(answer.status, body)
             return json.loads(body)
 
+    async def get(self, path):
+        async with self._session.get(f"{self._url}{path}") as answer:
+            return answer.status, await answer.json()
+
     async def grpc(self, method, tree, kind="SeldonMessage"):
         message = json_format.ParseDict(tree, getattr(protos.ours(), kind)())
         try:

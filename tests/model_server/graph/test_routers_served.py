@@ -249,6 +249,11 @@ def test_seldons_wrapper_serves_a_router_as_it_is(stock):
 def test_behind_seldons_wrapper_a_bandit_without_its_store_chooses_and_refuses_feedback(stock):
     async def run():
         async with Caller(*stock["bandit"]) as caller:
+            status, health = await caller.get("/health/status")
+            assert (status, health["data"]["ndarray"]) == (200, list(CHILDREN))
+            assert {"router_arm_probability", "router_state_age_seconds"} <= {
+                m["key"] for m in health["meta"]["metrics"]
+            }
             for _ in range(10):
                 tags = (await caller.rest("/transform-input", request()))["meta"]["tags"]
                 assert tags["propensity"] == pytest.approx(0.5, abs=1e-4)

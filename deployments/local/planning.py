@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from deployments.local.companions import Companions
 from deployments.local.localized import claimed_uris
 from deployments.local.placing import predictor_server
 from deployments.local.plan import DEFAULT_RETRIES, Destination, Plan, Route
@@ -23,17 +24,20 @@ def plan(
     volumes: Path = Path(),
     isolated: bool = False,
     python: str = sys.executable,
+    beside: Companions = Companions(),  # noqa: B008 -- frozen
 ) -> Plan:
     """What should run for these deployments, given the local folder of each `modelUri` in `models`.
 
-    A `modelUri` without one is left to the graph server to fetch. Errors: UnsupportedOverlay, see `require_supported`.
+    A `modelUri` without one is left to the graph server to fetch. `beside` is what the overlay brings else.
+    Errors: UnsupportedOverlay, see `require_supported`.
     """
     require_supported(deployments, isolated=isolated)
 
     def server(deployment: SeldonDeployment, predictor: Predictor) -> PredictorServer:
         return predictor_server(deployment, predictor, models, volumes=volumes, isolated=isolated, python=python)
 
-    return Plan(tuple(_route(deployment, server) for deployment in deployments), isolated)
+    routes = tuple(_route(deployment, server) for deployment in deployments)
+    return Plan(routes, isolated, beside.stores, beside.not_run)
 
 
 def model_uris(deployments: Sequence[SeldonDeployment]) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import Any
 
 from deployments.seldon.model import Predictor, Unit
@@ -14,14 +13,12 @@ def claimed_uri(path: str, predictor: Predictor, node: str) -> str | None:
 
     With claim `models` mounted at /mnt/models, subPath champion: /mnt/models/a is pvc://models/champion/a.
     """
-    if not path.startswith("/"):
-        return None
     within = [
-        (len(mounted.parts), f"pvc://{claim}/{inside / wanted.relative_to(mounted)}")
+        (len(mounted), f"pvc://{'/'.join(part for part in (claim, inside, rest) if part)}")
         for mounted, claim, inside in _mounts(predictor, node)
-        if (wanted := PurePosixPath(path)).is_relative_to(mounted)
+        if (rest := _below(path, mounted)) is not None
     ]
-    return max(within)[1].rstrip("/.") if within else None
+    return max(within)[1] if within else None  # the innermost mount
 
 
 def model_uri(unit: Unit, predictor: Predictor) -> str | None:
@@ -32,7 +29,14 @@ def model_uri(unit: Unit, predictor: Predictor) -> str | None:
     return next((uri for uri in claimed if uri is not None), None)
 
 
-def _mounts(predictor: Predictor, node: str) -> Iterator[tuple[PurePosixPath, str, PurePosixPath]]:
+def _below(path: str, folder: str) -> str | None:
+    """What follows the folder in an absolute path; None where it lies elsewhere."""
+    if not path.startswith("/") or not f"{path}/".startswith(f"{folder}/"):
+        return None
+    return path[len(folder) :].strip("/")
+
+
+def _mounts(predictor: Predictor, node: str) -> Iterator[tuple[str, str, str]]:
     """Where in the container, which claim, and where on it."""
     for component in predictor.component_specs:
         claims = {
@@ -46,7 +50,7 @@ def _mounts(predictor: Predictor, node: str) -> Iterator[tuple[PurePosixPath, st
             for mount in _listed((container.model_extra or {}).get("volumeMounts")):
                 claim = claims.get(mount.get("name"))
                 if claim and isinstance(mount.get("mountPath"), str):
-                    yield PurePosixPath(mount["mountPath"]), claim, PurePosixPath(mount.get("subPath") or ".")
+                    yield mount["mountPath"].rstrip("/"), claim, str(mount.get("subPath") or "").strip("/")
 
 
 def _listed(value: Any) -> list[dict[str, Any]]:

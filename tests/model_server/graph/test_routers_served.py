@@ -174,7 +174,8 @@ def test_a_bandit_of_two_workers_learns_outlives_its_store_and_its_own_death(ban
             await eventually(lambda: _told_store_errors(server, caller))
 
             valkey.start()
-            await eventually(lambda: _is_taken(caller, feedback_on(answer, 1)))
+            again = identified(answer, "again")  # so that it counts once, though its first answer were lost
+            await eventually(lambda: _is_taken(caller, feedback_on(again, 1)))
             client = valkey.client()
             (name,) = client.keys("forkcast:bandit:*")
             assert name == b"forkcast:bandit:dep/arms/router/default"
@@ -306,8 +307,7 @@ def test_under_seldons_executor_the_tags_come_through(stock, injects, tmp_path):
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
-def test_the_graph_server_over_stock_components_does_the_same(stock, transport, tmp_path):
+def test_the_graph_server_over_stock_components_does_the_same(stock, tmp_path):
     async def run():
         tree = predictor("hash_router.HashRouter", stock, arms="champion=50,challenger=50", experiment="e")
         async with serving(tree, tmp_path, workers=1) as (_, caller):

@@ -70,7 +70,8 @@ class Bandit(Router):
         self._window_seconds = duplicate_window_seconds
         deployment, predictor = os.environ.get("SELDON_DEPLOYMENT_ID", ""), os.environ.get("PREDICTOR_ID", "")
         self.state_name = "/".join((deployment, predictor, self._name, arms_of.experiment_name(experiment)))
-        self._probabilities = self._of_tallies({})
+        self._tallies: Tallies = {}
+        self._probabilities = self._of_tallies(self._tallies)
         self._chance: Callable[[], float] = random.random  # which each worker seeds anew after its fork
         self._lock = threading.Lock()
         self._learning: Learning | None = None
@@ -151,7 +152,8 @@ class Bandit(Router):
         return InMemoryStore(self._window_seconds)
 
     def _take_in(self, tallies: Tallies) -> None:
-        self._probabilities = self._of_tallies(tallies)
+        if tallies != self._tallies:
+            self._tallies, self._probabilities = tallies, self._of_tallies(tallies)
 
     def _of_tallies(self, tallies: Tallies) -> tuple[float, ...]:
         known = [tallies.get(arm, Tally()) for arm in self._arms]

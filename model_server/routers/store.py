@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from model_server.routers.errors import InvalidRouter, StoreUnavailable
 from model_server.routers.policies import Tally
 
-TIMEOUT_SECONDS: Final = 0.25
-"""Of one call. A store in the same cluster answers in less than a millisecond; a disk that syncs may take tens."""
+TIMEOUT_SECONDS: Final = 0.5
+"""Of one call. A store in the same cluster answers within a millisecond or two; a disk that syncs may take hundreds."""
 DUPLICATE_WINDOW_SECONDS: Final = 86_400
 """How long a request's id is remembered, and so how late a second reward for it may come and be known as such."""
 

@@ -27,8 +27,11 @@ def parameters(**values):
     return [{"name": name, "value": str(value), "type": kinds[type(value)]} for name, value in values.items()]
 
 
-def predictor(router_class, endpoints=None, methods=METHODS, **of_router):
-    """`endpoints`: name -> (HTTP port, gRPC port); without them all runs in the graph server's process."""
+def predictor(router_class, endpoints=None, methods=METHODS, models=None, **of_router):
+    """`endpoints`: name -> (HTTP port, gRPC port); without them all runs in the graph server's process.
+
+    `models`: a folder with bundles of both children; without it they are scorers that need none.
+    """
 
     def node(name, kind, **more):
         found = {"name": name, "type": kind, **more}
@@ -38,9 +41,14 @@ def predictor(router_class, endpoints=None, methods=METHODS, **of_router):
             found["endpoint"] |= {"httpPort": http_port, "grpcPort": grpc_port}
         return found
 
-    children = [node(name, "MODEL", parameters=parameters(score=SCORES[name])) for name in CHILDREN]
+    class_name = "routed_models.Scorer" if models is None else "model_server.install_model.InstallModel"
+
+    def of_child(name):
+        return parameters(score=SCORES[name]) if models is None else parameters(model_uri=str(models / name))
+
+    children = [node(name, "MODEL", parameters=of_child(name)) for name in CHILDREN]
     router = node("router", "ROUTER", methods=methods, parameters=parameters(**of_router), children=children)
-    containers = [_container(name, "routed_models.Scorer") for name in CHILDREN]
+    containers = [_container(name, class_name) for name in CHILDREN]
     containers.append(_container("router", f"model_server.routers.{router_class}"))
     return {"name": "arms", "graph": router, "componentSpecs": [{"spec": {"containers": containers}}]}
 
@@ -84,6 +92,10 @@ class Caller:
             if answer.status != 200:
                 raise Refused(answer.status, body)
             return json.loads(body)
+
+    async def get(self, path):
+        async with self._session.get(f"{self._url}{path}") as answer:
+            return answer.status, await answer.json()
 
     async def grpc(self, method, tree, kind="SeldonMessage"):
         message = json_format.ParseDict(tree, getattr(protos.ours(), kind)())

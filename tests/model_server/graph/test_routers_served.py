@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import io
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from graph_server_process import free_ports, graph_arguments, started
+from rich.console import Console
 from routers_under_test import (
     CHILDREN,
     SCORES,
@@ -26,6 +28,10 @@ from routers_under_test import (
 from valkey_server import valkey_server
 
 from model_server.routers.assignment import arm_of
+from traffic_sim.progress import Progress
+from traffic_sim.scenario import Scenario
+from traffic_sim.simulate import carry_out, plan_of
+from traffic_sim.worlds import encounters
 
 pytestmark = pytest.mark.component
 HERE = Path(__file__).parent
@@ -168,7 +174,8 @@ def test_a_bandit_of_two_workers_learns_outlives_its_store_and_its_own_death(ban
             await eventually(lambda: _told_store_errors(server, caller))
 
             valkey.start()
-            await eventually(lambda: _is_taken(caller, feedback_on(answer, 1)))
+            again = identified(answer, "again")  # so that it counts once, though its first answer were lost
+            await eventually(lambda: _is_taken(caller, feedback_on(again, 1)))
             client = valkey.client()
             (name,) = client.keys("forkcast:bandit:*")
             assert name == b"forkcast:bandit:dep/arms/router/default"
@@ -243,6 +250,11 @@ def test_seldons_wrapper_serves_a_router_as_it_is(stock):
 def test_behind_seldons_wrapper_a_bandit_without_its_store_chooses_and_refuses_feedback(stock):
     async def run():
         async with Caller(*stock["bandit"]) as caller:
+            status, health = await caller.get("/health/status")
+            assert (status, health["data"]["ndarray"]) == (200, list(CHILDREN))
+            assert {"router_arm_probability", "router_state_age_seconds"} <= {
+                m["key"] for m in health["meta"]["metrics"]
+            }
             for _ in range(10):
                 tags = (await caller.rest("/transform-input", request()))["meta"]["tags"]
                 assert tags["propensity"] == pytest.approx(0.5, abs=1e-4)
@@ -295,14 +307,71 @@ def test_under_seldons_executor_the_tags_come_through(stock, injects, tmp_path):
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
-def test_the_graph_server_over_stock_components_does_the_same(stock, transport, tmp_path):
+def test_the_graph_server_over_stock_components_does_the_same(stock, tmp_path):
     async def run():
         tree = predictor("hash_router.HashRouter", stock, arms="champion=50,challenger=50", experiment="e")
         async with serving(tree, tmp_path, workers=1) as (_, caller):
             await require_sticky_and_tagged(caller)
 
     asyncio.run(run())
+
+
+def simulated(server, transport, **fields):
+    port = server.grpc_port if transport == "grpc" else server.http_port
+    defaults = {
+        "world": "ranked",
+        "rate_records_per_second": 400,
+        "rows_per_request": 5,
+        "duration_seconds": 2,
+        "direct": True,
+        "gateway": f"127.0.0.1:{port}",
+        "transport": transport,
+        "timeout_seconds": 30,
+        "max_lag_p99_seconds": 60,
+        "feedback_ratio": 1,
+        "feedback_delay_seconds": 0,
+    }
+    scenario = Scenario.from_mapping({**defaults, **fields}, "a test")
+    return carry_out(scenario, plan_of(scenario, encounters), Progress(Console(file=io.StringIO()), 2))
+
+
+SIMULATED = pytest.mark.parametrize("transport", ["http", "grpc", "seldon-client"])
+
+
+@SIMULATED
+def test_the_simulator_sees_that_users_stay_with_their_arm(models, transport, tmp_path):
+    async def run():
+        tree = predictor("hash_router.HashRouter", models=models, arms="champion=50,challenger=50", experiment="e")
+        async with serving(tree, tmp_path) as (server, _):
+            found = await simulated(server, transport, n_users=12, thresholds=["inconsistent_users <= 0"])
+        assert found.exit_code == 0, found.summary
+        assert sorted(found.summary.predictors) == ["challenger", "champion"]
+        assert found.summary.users_seen == 12
+
+    asyncio.run(run())
+
+
+@SIMULATED
+def test_the_simulators_feedback_teaches_a_bandit_each_reward_once(models, transport, tmp_path):
+    async def run(valkey):
+        tree = predictor(
+            "thompson_sampling.ThompsonSampling", models=models, arms="champion,challenger", state=valkey.url
+        )
+        async with serving(tree, tmp_path) as (server, _):
+            found = await simulated(server, transport, thresholds=["error_ratio <= 0", "feedback_error_ratio <= 0"])
+            trials = counted(server.metrics(), "router_trials_total")
+        assert found.exit_code == 0, found.summary
+        by_arm = {name: tally.n_feedback for name, tally in found.summary.predictors.items()}
+        assert trials == by_arm
+        assert sum(by_arm.values()) == 160
+        client = valkey.client()
+        n_marks = len(client.keys("fb:*"))
+        client.close()
+        # Seldon's client sends no id to a lone server without a gateway, nor tells which one the server made.
+        assert n_marks == (0 if transport == "seldon-client" else 160)
+
+    with valkey_server() as valkey:
+        asyncio.run(run(valkey))
 
 
 def test_parameters_that_say_nothing_stop_the_server_at_its_start(tmp_path):

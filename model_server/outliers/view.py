@@ -18,6 +18,7 @@ Every value is finite, whatever is missing, and is held by a float32.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any, Final, Self
 
@@ -32,6 +33,7 @@ from model_server.outliers.rarity import RarityTable
 NAMES: Final = ("funnel", "recency", "time", "device", "place")
 
 
+@functools.lru_cache(maxsize=16_384)
 def family(device: str) -> str:
     """Without its generation: iPhone8,1 -> iPhone, SM-G950F -> SM-G."""
     match = re.match(r"[^\d]+", device)

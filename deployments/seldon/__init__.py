@@ -4,16 +4,19 @@ Seldon Core 1.17.1 is the measure. Pure: text comes in, deployments or findings 
 writes anything.
 """
 
+from deployments.seldon.claims import claimed_uri, model_uri
 from deployments.seldon.defaults import defaulted
+from deployments.seldon.documents import documents
 from deployments.seldon.environment import environment
 from deployments.seldon.findings import Finding, InvalidDeployment, RefusedBy
 from deployments.seldon.load import load_documents
-from deployments.seldon.model import Predictor, SeldonDeployment, Unit
+from deployments.seldon.model import DEFAULT_NAMESPACE, Predictor, SeldonDeployment, Unit
 from deployments.seldon.orchestrator import engine_predictor, engine_variables, pod_annotations, podinfo
 from deployments.seldon.pods import Container, EnvVar
 from deployments.seldon.rules import findings, webhook_message
 
 __all__ = [
+    "DEFAULT_NAMESPACE",
     "Container",
     "EnvVar",
     "Finding",
@@ -22,12 +25,15 @@ __all__ = [
     "RefusedBy",
     "SeldonDeployment",
     "Unit",
+    "claimed_uri",
     "defaulted",
+    "documents",
     "engine_predictor",
     "engine_variables",
     "environment",
     "findings",
     "load_documents",
+    "model_uri",
     "pod_annotations",
     "podinfo",
     "webhook_message",

@@ -47,7 +47,9 @@ def site(tmp_path):
     return folder
 
 
-def test_install_model_is_served_where_nothing_but_the_serving_packages_can_be_imported(tmp_path, site, models, labelled):
+def test_install_model_is_served_where_nothing_but_the_serving_packages_can_be_imported(
+    tmp_path, site, models, labelled
+):
     rows = to_rows(labelled[0].take(np.arange(3)))
     tree = {"data": {"names": list(NAMES), "ndarray": rows}}
 

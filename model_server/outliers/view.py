@@ -5,19 +5,21 @@
 | funnel  | many starts; more views than starts, clicks than views, installs than clicks; rates far up or down |
 | recency | many starts of late; counts of 1 day, 7 days and ever that contradict each other or the last start |
 | time    | a last start long ago or after now; a date more than a year away from training |
-| device  | a device, or its family, that few have; a family or software version of the other platform |
+| device  | a device family that few have; a family or software version of the other platform |
 | place   | a country, connection or platform that few have; a game or campaign of the other platform |
 
 Within a column the largest rarity counts (`rarity`), then how rare *that* is: so every column has the same scale, and
 none weighs more for having more measures. A forest splits only where training rows differ. What never happens in
 training, as an install without a click, would be invisible in a column of its own; here it stands beyond the rarest
-of what does happen. New campaigns, games and software versions come every week and are not odd for being new.
+of what does happen. New campaigns, games, software versions and models of a known device family come every week and
+are not odd for being new.
 
 Every value is finite, whatever is missing, and is held by a float32.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any, Final, Self
 
@@ -32,6 +34,7 @@ from model_server.outliers.rarity import RarityTable
 NAMES: Final = ("funnel", "recency", "time", "device", "place")
 
 
+@functools.lru_cache(maxsize=16_384)
 def family(device: str) -> str:
     """Without its generation: iPhone8,1 -> iPhone, SM-G950F -> SM-G."""
     match = re.match(r"[^\d]+", device)
@@ -45,7 +48,6 @@ def major(version: str) -> str:
 
 _CATEGORIES: Final[dict[str, tuple[str, KeyOf]]] = {
     "platform": ("platform", whole),
-    "device": ("device_type", whole),
     "family": ("device_type", family),
     "version": ("software_version", whole),
     "major": ("software_version", major),
@@ -55,7 +57,7 @@ _CATEGORIES: Final[dict[str, tuple[str, KeyOf]]] = {
     "campaign": ("campaign_id", whole),
 }
 """Of each category that is looked at: the column it is made of, and what of it."""
-_DEVICE_SCARCE, _DEVICE_MATCHED = ("device", "family"), ("family", "version", "major")
+_DEVICE_SCARCE, _DEVICE_MATCHED = ("family",), ("family", "version", "major")
 _PLACE_SCARCE, _PLACE_MATCHED = ("country", "connection", "platform"), ("game", "campaign")
 _SIZES: Final = (
     len(measures.FUNNEL),

@@ -110,3 +110,17 @@ def test_what_is_new_every_week_is_not_odd_for_it(bundle, row):
     new |= {"softwareVersion": row["softwareVersion"] + ".99", "deviceType": row["deviceType"] + "99"}
     before, after = bundle.view.transform(from_table([[each[name] for name in NAMES] for each in (row, new)], NAMES))
     assert (after <= np.maximum(before, 2)).all()
+
+
+def test_a_text_never_seen_is_as_odd_as_training_rows_with_a_text_of_their_own(labelled):
+    """Where one row in ten has one, the next that has is nothing special."""
+    x = labelled[0].take(slice(0, 3000))
+    rows = to_rows(x)
+    for i, row in enumerate(rows):
+        row[NAMES.index("country")] = f"own {i}" if i % 10 == 0 else "US"
+    fitted, own = View.fit(from_table(rows, NAMES))
+    rows[1][NAMES.index("country")] = "own too"
+    place = view.NAMES.index("place")
+    [found] = fitted.transform(from_table(rows[1:2], NAMES))[:, place].tolist()
+    assert found <= np.sqrt(10) * 1.1
+    assert found == np.median(own[::10, place])

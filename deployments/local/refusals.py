@@ -71,8 +71,6 @@ def _of_deployment(deployment: SeldonDeployment, *, isolated: bool) -> Iterator[
 
 
 def _of_predictor(predictor: Predictor, *, isolated: bool) -> Iterator[str]:
-    for name in _repeated([unit.name for unit in predictor.graph.walk()]):
-        yield f"several nodes are called {name}; a name is a node's own"
     for unit in predictor.graph.walk():
         yield from _of_node(unit, predictor)
         if isolated and unit.model_uri and urlsplit(unit.model_uri).scheme not in LOCAL_SCHEMES:

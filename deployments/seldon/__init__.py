@@ -5,13 +5,14 @@ writes anything.
 """
 
 from deployments.seldon.defaults import defaulted
-from deployments.seldon.environment import environment
-from deployments.seldon.findings import Finding, InvalidDeployment, RefusedBy
+from deployments.seldon.environment import container_ports, environment, variables
+from deployments.seldon.findings import Finding, InvalidDeployment, RefusedBy, Warned
 from deployments.seldon.load import load_documents
 from deployments.seldon.model import Predictor, SeldonDeployment, Unit
 from deployments.seldon.orchestrator import engine_predictor, engine_variables, pod_annotations, podinfo
 from deployments.seldon.pods import Container, EnvVar
 from deployments.seldon.rules import findings, webhook_message
+from deployments.seldon.verdict import Verdict, verdicts
 
 __all__ = [
     "Container",
@@ -22,6 +23,9 @@ __all__ = [
     "RefusedBy",
     "SeldonDeployment",
     "Unit",
+    "Verdict",
+    "Warned",
+    "container_ports",
     "defaulted",
     "engine_predictor",
     "engine_variables",
@@ -30,5 +34,7 @@ __all__ = [
     "load_documents",
     "pod_annotations",
     "podinfo",
+    "variables",
+    "verdicts",
     "webhook_message",
 ]

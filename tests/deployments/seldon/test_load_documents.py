@@ -204,9 +204,9 @@ def test_text_that_is_no_yaml_is_refused_where_it_breaks(text, line):
 
 def test_children_below_level_ten_are_refused_for_the_crd_drops_them():
     def nested(levels):
-        unit = {"name": "detector"}
-        for _ in range(levels):
-            unit = {"name": "detector", "children": [unit]}
+        unit = {"name": "n0", "implementation": "XGBOOST_SERVER", "modelUri": "s3://b/m"}
+        for i in range(1, levels + 1):
+            unit = {"name": f"n{i}", "implementation": "XGBOOST_SERVER", "modelUri": "s3://b/m", "children": [unit]}
         return GOOD_AS_DATA | {"spec": {"predictors": [GOOD_AS_DATA["spec"]["predictors"][0] | {"graph": unit}]}}
 
     assert loaded(json.dumps(nested(10)))

@@ -138,6 +138,10 @@ def status(
     console.print(table(found))
     console.print()
     console.print(places(found))
+    for store in found["stores"]:
+        console.print(f"store [bold]{store['name']}[/], {store['condition']} (Valkey, pid {store['pid']})")
+    for name in found["not_run"]:
+        console.print(f"[yellow]not run on this machine: {name}[/]")
 
 
 def logs(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from deployments.local.companions import Store
 from deployments.local.envoy import clusters_of
 from deployments.local.plan import Plan
 from deployments.local.running import RunningPredictor, RunningProgram
@@ -13,10 +14,14 @@ from deployments.local.supervised import Condition, Supervised
 
 
 def described(
-    plan: Plan | None, envoy: Supervised | None, running: Sequence[RunningPredictor], completed: Mapping[str, int]
+    plan: Plan | None,
+    envoy: Supervised | None,
+    running: Sequence[RunningPredictor],
+    completed: Mapping[str, int],
+    stores: Mapping[Store, Supervised],
 ) -> dict[str, Any]:
     """`plan` and `envoy` are None while the first start is under way; `completed` counts requests by cluster."""
-    programs = [envoy, *(program for each in running for program in each.programs)]
+    programs = [envoy, *stores.values(), *(program for each in running for program in each.programs)]
     routes = plan.routes if plan else ()
     return {
         "ready": plan is not None and all(program and program.condition == Condition.READY for program in programs),
@@ -35,6 +40,17 @@ def described(
             for route in routes
         ],
         "predictors": [_predictor(each, plan, completed) for each in running],
+        "stores": [
+            {
+                "name": store.service,
+                "condition": program.condition,
+                "pid": program.pid,
+                "restarts": program.restarts.total,
+                "log": str(program.log.path),
+            }
+            for store, program in stores.items()
+        ],
+        "not_run": list(plan.not_run) if plan else [],
     }
 
 

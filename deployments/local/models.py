@@ -30,13 +30,11 @@ def folder_of(uri: str, volumes: Path) -> Path | None:
 def model_folders(uris: Iterable[str], volumes: Path) -> dict[str, ModelFolder]:
     """The folder of each `modelUri` that names one. Errors: ModelMissing naming every one that does not exist."""
     folders = {uri: folder for uri in uris if (folder := folder_of(uri, volumes)) is not None}
-    missing = [
-        f"{_shown(folder)} does not exist (modelUri {uri})" for uri, folder in folders.items() if not folder.is_dir()
-    ]
+    missing = [f"{_shown(folder)} does not exist ({uri})" for uri, folder in folders.items() if not folder.is_dir()]
     if missing:
         raise ModelMissing(
-            "; ".join(missing) + ". Train the models with `forkcast train`, or name with --volumes the folder that "
-            "holds them"
+            f"{'; '.join(missing)}. Make the models with `forkcast train` and `forkcast fit-detector`, or name with "
+            "--volumes the folder that holds them"
         )
     return {uri: ModelFolder(folder, digest(folder)) for uri, folder in folders.items()}
 

@@ -6,13 +6,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from deployments.local.localized import localized
 from deployments.local.programs import PORT_VARIABLES, ModelFolder, PredictorServer, StockWrapper
 from deployments.local.refusals import model_name, server_name
-from deployments.seldon import Predictor, SeldonDeployment, engine_predictor, engine_variables, pod_annotations
+from deployments.seldon import (
+    Predictor,
+    SeldonDeployment,
+    engine_predictor,
+    engine_variables,
+    model_uri,
+    pod_annotations,
+)
 
 GRAPH_SERVER: Final = "model_server.graph"
 STOCK_WRAPPER: Final = "deployments.local.stock_wrapper"
 MATH_THREADS: Final = "OMP_NUM_THREADS"
+OF_A_STOCK_WRAPPER: Final = {
+    MATH_THREADS: "1",
+    "GUNICORN_THREADS": "2",  # with one, it closes the connection after each answer
+    "GUNICORN_KEEPALIVE": "65",  # seconds; longer than the gateway keeps an idle connection
+}
+"""What it finds in its environment unless its container says otherwise."""
 
 type Variables = Mapping[str, str]
 
@@ -26,10 +40,12 @@ def predictor_server(
     isolated: bool,
     python: str,
 ) -> PredictorServer:
-    """What runs for a predictor, given the local folder of each `modelUri` in `models`."""
-    own_models = {unit.name: models[uri] for unit in predictor.graph.walk() if (uri := unit.model_uri or "") in models}
+    """What runs for a predictor; `models` has the local folder of each `modelUri` and of each path on a claim."""
+    own_models = {
+        unit.name: models[uri] for unit in predictor.graph.walk() if (uri := model_uri(unit, predictor) or "") in models
+    }
     folders = {node: str(model.path) for node, model in own_models.items()}
-    told = engine_predictor(deployment, predictor, folders)
+    told = engine_predictor(localized(deployment, models), predictor, folders)
     containers = list(_containers(told))
     described = {
         **told,
@@ -38,7 +54,9 @@ def predictor_server(
     }
     of_nodes = {name: variables for name, _, variables in containers}
     wrappers = [
-        StockWrapper(unit.name, (python, "-m", STOCK_WRAPPER, class_name), {MATH_THREADS: "1", **of_nodes[unit.name]})
+        StockWrapper(
+            unit.name, (python, "-m", STOCK_WRAPPER, class_name), {**OF_A_STOCK_WRAPPER, **of_nodes[unit.name]}
+        )
         for unit in predictor.graph.walk()
         if isolated and (class_name := model_name(predictor, unit))
     ]
@@ -80,7 +98,7 @@ def _listed(name: str, image: str, variables: Variables) -> dict[str, Any]:
 def _graph_of_this_machine(node: Mapping[str, Any], models: Mapping[str, ModelFolder]) -> dict[str, Any]:
     """The graph without a cluster's endpoints, and with the folders of this machine."""
     own = {key: value for key, value in node.items() if key not in {"endpoint", "children"}}
-    if node["name"] in models:
+    if node.get("modelUri") and node["name"] in models:
         own["modelUri"] = models[node["name"]].path.as_uri()
     children = [_graph_of_this_machine(child, models) for child in node.get("children", ())]
     return {**own, **({"children": children} if children else {})}

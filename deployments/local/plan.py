@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from deployments.local.companions import Store
 from deployments.local.programs import PredictorServer
 
 DEFAULT_RETRIES: Final = 2  # Istio's own, where a VirtualService names no number
@@ -51,6 +52,9 @@ class Plan:
 
     routes: tuple[Route, ...]
     isolated: bool = False
+    stores: tuple[Store, ...] = ()
+    not_run: tuple[str, ...] = ()
+    """What a cluster would run and this machine does not, as text."""
 
     @property
     def servers(self) -> tuple[PredictorServer, ...]:

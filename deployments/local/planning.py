@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from deployments.local.companions import Companions
+from deployments.local.localized import claimed_uris
 from deployments.local.placing import predictor_server
 from deployments.local.plan import DEFAULT_RETRIES, Destination, Plan, Route
 from deployments.local.programs import ModelFolder, PredictorServer
@@ -22,28 +24,28 @@ def plan(
     volumes: Path = Path(),
     isolated: bool = False,
     python: str = sys.executable,
+    beside: Companions = Companions(),  # noqa: B008 -- frozen
 ) -> Plan:
     """What should run for these deployments, given the local folder of each `modelUri` in `models`.
 
-    A `modelUri` without one is left to the graph server to fetch. Errors: UnsupportedOverlay, see `require_supported`.
+    A `modelUri` without one is left to the graph server to fetch. `beside` is what the overlay brings else.
+    Errors: UnsupportedOverlay, see `require_supported`.
     """
     require_supported(deployments, isolated=isolated)
 
     def server(deployment: SeldonDeployment, predictor: Predictor) -> PredictorServer:
         return predictor_server(deployment, predictor, models, volumes=volumes, isolated=isolated, python=python)
 
-    return Plan(tuple(_route(deployment, server) for deployment in deployments), isolated)
+    routes = tuple(_route(deployment, server) for deployment in deployments)
+    return Plan(routes, isolated, beside.stores, beside.not_run)
 
 
 def model_uris(deployments: Sequence[SeldonDeployment]) -> tuple[str, ...]:
-    """Every `modelUri` of the deployments, once each."""
-    units = [
-        unit
-        for deployment in deployments
-        for predictor in deployment.spec.predictors
-        for unit in predictor.graph.walk()
-    ]
-    return tuple(dict.fromkeys(unit.model_uri for unit in units if unit.model_uri))
+    """Every `modelUri` of the deployments, and pvc:// of every path on a claim that a component is told, once each."""
+    predictors = [predictor for deployment in deployments for predictor in deployment.spec.predictors]
+    own = [unit.model_uri for predictor in predictors for unit in predictor.graph.walk() if unit.model_uri]
+    claimed = [uri for predictor in predictors for uri in claimed_uris(predictor)]
+    return tuple(dict.fromkeys(own + claimed))
 
 
 def _route(deployment: SeldonDeployment, server_of: ServerOf) -> Route:

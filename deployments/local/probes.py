@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import aiohttp
+from redis import asyncio as redis
 
 from deployments.local.programs import LOOPBACK, Ports, StockWrapper
 
@@ -36,6 +38,18 @@ async def answers(port: int, path: str) -> bool:
             return answer.status == 200
     except (aiohttp.ClientError, OSError, TimeoutError):
         return False
+
+
+async def store_ready(socket: Path) -> bool:
+    """Whether a Valkey answers; not while it still reads its log."""
+    timeout = CONNECT_SECONDS
+    client = redis.Redis(unix_socket_path=str(socket), socket_timeout=timeout, socket_connect_timeout=timeout)
+    try:
+        return bool(await client.ping())
+    except (redis.RedisError, OSError):
+        return False
+    finally:
+        await client.aclose()
 
 
 async def server_alive(ports: Ports) -> bool:

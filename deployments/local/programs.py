@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,11 @@ PORT_VARIABLES: Final = {
     "MLSERVER_METRICS_PORT": "metrics",
 }
 """The names that the operator has for a component's ports, and which port each one is."""
+
+
+type Addressed = Callable[[str], str]
+"""A text with the addresses of this machine in the place of a cluster's. They differ from run to run, and are
+therefore no part of a revision."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,10 @@ class StockWrapper:
     def serves_grpc(self) -> bool:
         return self.variables.get("GRPC_WORKERS") != "0"
 
-    def environment(self, ports: Ports) -> dict[str, str]:
+    def environment(self, ports: Ports, addressed: Addressed = str) -> dict[str, str]:
         """Its variables with its ports filled in, under every name that the operator gives them."""
-        return dict(self.variables) | {name: str(getattr(ports, kind)) for name, kind in PORT_VARIABLES.items()}
+        own = {name: addressed(value) for name, value in self.variables.items()}
+        return own | {name: str(getattr(ports, kind)) for name, kind in PORT_VARIABLES.items()}
 
 
 @dataclass(frozen=True)
@@ -127,11 +133,13 @@ class PredictorServer:
             *("--annotations", str(annotations_file)),
         )
 
-    def environment(self, wrapper_ports: Mapping[str, Ports]) -> dict[str, str]:
+    def environment(self, wrapper_ports: Mapping[str, Ports], addressed: Addressed = str) -> dict[str, str]:
         """Its variables, ENGINE_PREDICTOR among them; `wrapper_ports` by node, for every wrapper."""
         endpoints = {wrapper.node: _endpoint(wrapper_ports[wrapper.node]) for wrapper in self.wrappers}
         whole = {**self.described, "graph": _with_endpoints(self.described["graph"], endpoints)}
-        return {**self.variables, "ENGINE_PREDICTOR": base64.b64encode(json.dumps(whole).encode()).decode()}
+        told = addressed(json.dumps(whole, ensure_ascii=False)).encode()
+        own = {name: addressed(value) for name, value in self.variables.items()}
+        return {**own, "ENGINE_PREDICTOR": base64.b64encode(told).decode()}
 
 
 def _names(node: Mapping[str, Any]) -> list[str]:

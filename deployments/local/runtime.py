@@ -25,6 +25,7 @@ from deployments.local.running import RunningPredictor, started
 from deployments.local.settings import Settings
 from deployments.local.starter import Starter
 from deployments.local.state import Record, StateFolder
+from deployments.local.stores import RunningStores
 from deployments.local.supervised import Supervised
 
 ENVOY: Final = "envoy"
@@ -44,7 +45,8 @@ class Runtime:
         self._on_line = on_line
         self._say = say
         self._door = EnvoyDoor(state.envoy, record.admin_socket, settings.host, settings.port)
-        self._starter = Starter(state, record)
+        self._stores = RunningStores(lambda store: record.store_socket(store.key))
+        self._starter = Starter(state, record, self._stores.addressed)
         self._running: dict[str, RunningPredictor] = {}
         self._guardian: asyncio.subprocess.Process | None = None
         self._guarding: asyncio.Task[None] | None = None
@@ -63,6 +65,7 @@ class Runtime:
         async with self._changing:
             self._guardian = await self._starter.guardian()
             self._guarding = asyncio.create_task(self._guard())
+            await self._stores.bring_up(plan.stores, self._starter.store, self._supervised, self._say)
             await self._bring_up(plan.servers, self._say)
             self._door.prepare(CLUSTERS, clusters(plan.servers, self._ports(), self._next_version()))
             self._door.prepare(ROUTE_TABLE, routes(plan, self._next_version()))
@@ -86,6 +89,7 @@ class Runtime:
             keys = {server.key for server in plan.servers}
             old = [running.server for key, running in self._running.items() if key not in keys]
             try:
+                await self._stores.bring_up(plan.stores, self._starter.store, self._supervised, say)
                 await self._bring_up(new, say)
                 if new:
                     await self._feed_clusters([*before.servers, *new])
@@ -103,6 +107,7 @@ class Runtime:
                     await self._feed_clusters(plan.servers)
                 finally:
                     await self._stop_predictors(old)
+            await self._stores.keep(plan.stores, self._settings.stop_grace_seconds)
 
     async def status(self) -> dict[str, Any]:
         """What runs, as data: the table of `forkcast status` and its --json."""
@@ -114,7 +119,7 @@ class Runtime:
             "pid": os.getpid(),
             "up_seconds": round(time.time() - self._began, 1),
             "guardian": self._guardian.pid if self._guardian else None,
-            **described(self._plan, self._envoy, list(self._running.values()), completed),
+            **described(self._plan, self._envoy, list(self._running.values()), completed, self._stores.running),
         }
 
     async def stop(self) -> None:
@@ -126,6 +131,7 @@ class Runtime:
             await self._envoy.stop(self._settings.stop_grace_seconds)
         await asyncio.gather(*(each.stop(self._settings.stop_grace_seconds) for each in self._running.values()))
         self._running.clear()
+        await self._stores.keep((), self._settings.stop_grace_seconds)
         if self._guardian is not None and self._guardian.stdin is not None:
             self._guardian.stdin.close()  # it ends whatever bears our mark and escaped us, then itself
             await self._guardian.wait()
@@ -135,6 +141,7 @@ class Runtime:
         programs = [program for running in self._running.values() for program in running.programs]
         for program in [*programs, *([self._envoy] if self._envoy else [])]:
             program.kill_now()
+        self._stores.kill_now()
 
     async def _bring_up(self, servers: Iterable[PredictorServer], say: Say) -> None:
         new = []
@@ -150,6 +157,7 @@ class Runtime:
             if new:
                 await self._feed_clusters(before.servers)
         await self._stop_predictors(new)
+        await self._stores.keep(before.stores, self._settings.stop_grace_seconds)
 
     async def _drain(self, servers: Sequence[PredictorServer]) -> None:
         """Wait until their last request is answered, or for as long as the settings allow."""

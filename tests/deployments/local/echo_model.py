@@ -5,6 +5,8 @@ import os
 import time
 from pathlib import Path
 
+import redis
+
 
 class EchoModel:
     def __init__(self, delay_seconds=0.0):
@@ -67,3 +69,16 @@ class Scorer:
 class BrokenModel:
     def __init__(self):
         raise RuntimeError(f"no model in {Path.cwd()}")
+
+
+class Remembering:
+    """A MODEL that counts its requests in a store, and answers with the count."""
+
+    def __init__(self, state):
+        self.client = redis.Redis.from_url(state)
+
+    def predict(self, X, names, meta=None):
+        return [[float(self.client.incr("requests"))]]
+
+    def tags(self):
+        return {"predictor": os.environ["PREDICTOR_ID"]}

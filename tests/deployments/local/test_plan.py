@@ -369,3 +369,49 @@ def test_values_that_cannot_be_are_refused_at_construction():
         Destination(champion, 101)
     with pytest.raises(ValueError, match="sums to 90 %"):
         Route("seldon", "xgboost", (Destination(champion, 90),))
+
+
+def claiming(value="/mnt/models", sub_path="champion"):
+    """A predictor whose node is told a path on the claim `models`, in a parameter and in a variable."""
+    parameter = {"name": "folder", "value": value, "type": "STRING"}
+    found = predictor("champion", parameters=[parameter], env=[("FOLDER", value), ("OTHER", "/etc")])
+    pod = found["componentSpecs"][0]["spec"]
+    pod["volumes"] = [{"name": "v", "persistentVolumeClaim": {"claimName": "models"}}]
+    pod["containers"][0]["volumeMounts"] = [{"name": "v", "mountPath": "/mnt/models", "subPath": sub_path}]
+    return found
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_a_path_on_a_claim_becomes_the_folder_of_this_machine(isolated):
+    one = server(planned(claiming(), isolated=isolated))
+    assert one.models == {"echo": CHAMPION_MODEL}
+    assert one.described["graph"]["parameters"] == [{"name": "folder", "value": "/models/champion", "type": "STRING"}]
+    assert "modelUri" not in one.described["graph"]
+    told_here = one.wrappers[0].variables if isolated else container_of(one.described, "echo")["env"]
+    assert told_here["FOLDER"] == "/models/champion"
+    assert told_here["OTHER"] == "/etc"
+    assert json.loads(told_here["PREDICTIVE_UNIT_PARAMETERS"])[0]["value"] == "/models/champion"
+
+
+def test_a_claims_folders_are_looked_for_as_models_are():
+    deployments = load_documents(overlay(claiming()), "overlay.json")
+    assert model_uris(deployments) == ("pvc://models/champion",)
+
+
+def test_another_content_of_a_claims_folder_makes_another_server():
+    def key(digest):
+        models = {"pvc://models/champion": ModelFolder(Path("/models/champion"), digest)}
+        return server(planned(claiming(), models=models)).key
+
+    assert key("digest-1") != key("digest-2")
+
+
+def test_addresses_differ_from_run_to_run_and_change_no_revision():
+    state = {"name": "state", "value": "redis://bandit-state:6379/0", "type": "STRING"}
+    one = server(planned(predictor("champion", parameters=[state], env=[("STATE", state["value"])])))
+    variables = one.environment({}, lambda text: text.replace("redis://bandit-state:6379/0", "unix:///x?db=0"))
+    assert "redis://" not in base64.b64decode(variables["ENGINE_PREDICTOR"]).decode()
+    assert (
+        json.loads(base64.b64decode(variables["ENGINE_PREDICTOR"]))["graph"]["parameters"][0]["value"]
+        == "unix:///x?db=0"
+    )

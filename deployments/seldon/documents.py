@@ -33,6 +33,18 @@ class Document:
             line, node = child
         return line + 1
 
+    def items(self) -> Iterator[Document]:
+        """Those that a `kind: List` holds, as `kubectl get -o yaml` writes it; else the document itself."""
+        items = self.content.get("items") if isinstance(self.content, dict) else None
+        found = _child(self.root, "items")
+        if not isinstance(items, list) or self.content.get("kind") != "List" or found is None:
+            yield self
+            return
+        for i, item in enumerate(items):
+            child = _child(found[1], i)
+            if child is not None:
+                yield Document(item, self.source, child[1])
+
 
 def documents(text: str, source: str) -> Iterator[Document]:
     """Every document that is not empty. Errors: InvalidDeployment where the text is no YAML."""

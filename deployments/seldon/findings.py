@@ -41,10 +41,16 @@ class Finding:
     refused_by: RefusedBy = RefusedBy.WEBHOOK
     source: str = ""
     line: int | None = None
+    origin: str = ""
+    """The file and line of an overlay that the place comes from, where `source` is what it renders to."""
+
+    @property
+    def where(self) -> str:
+        """The line to mend."""
+        return self.origin or (self.source if self.line is None else f"{self.source}:{self.line}")
 
     def __str__(self) -> str:
-        where = self.source if self.line is None else f"{self.source}:{self.line}"
-        text = ": ".join(part for part in (where, self.path, self.message) if part)
+        text = ": ".join(part for part in (self.where, self.path, self.message) if part)
         return f"{text}; {self.advice}" if self.advice else text
 
 
@@ -57,12 +63,18 @@ class Warned:
     advice: str
     source: str = ""
     line: int | None = None
+    origin: str = ""
     is_refused_here: bool = False
     """Whether this machine does not run it."""
 
     @property
     def path(self) -> str:
         return written(self.place)
+
+    @property
+    def where(self) -> str:
+        """The line to mend."""
+        return self.origin or (self.source if self.line is None else f"{self.source}:{self.line}")
 
 
 def invalid(path: str, value: str | None, message: str, place: Place, advice: str = "") -> Finding:

@@ -14,7 +14,6 @@ from deployments.seldon.names import (
     MAX_CONTAINER_NAME_LENGTH,
     MAX_NAME_LENGTH,
     SERVICE_NAME,
-    container_service,
     is_label,
     is_label_key,
     is_label_value,
@@ -45,30 +44,25 @@ def names(deployment: SeldonDeployment) -> Iterator[Finding]:
 def _of_predictor(deployment: SeldonDeployment, predictor: Predictor, place: Place) -> Iterator[Finding]:
     service = predictor_service(deployment.name, predictor)
     here = (*place, "annotations", SERVICE_NAME) if SERVICE_NAME in predictor.annotations else (*place, "name")
-    pods = [
-        pod_name(deployment.name, predictor.name, j, component)
-        for j, component in enumerate(predictor.component_specs)
-        if component.spec.containers
-    ]
-    services = [
-        container_service(deployment.name, predictor.name, unit.name)
-        for unit in predictor.graph.walk()
-        if unit.endpoint is not None
-    ]
     if not is_service_name(service):
         advice = f"{_LETTERS}, at most {MAX_NAME_LENGTH} of them, are accepted"
         yield _refused(here, f"{go_quoted(service)} would be its Service's name, and is none", advice)
-    elif bad := next((name for name in pods if not is_subdomain(name)), None):
+    elif not _is_named_well(deployment, predictor):
         yield _refused(
-            (*place, "name"), f"{go_quoted(bad)} would be its pod's name, and is none", f"{_LETTERS} are accepted"
-        )
-    elif bad := next((name for name in services if not is_service_name(name)), None):
-        yield _refused(
-            (*place, "name"), f"{go_quoted(bad)} would be a Service's name, and is none", f"{_LETTERS} are accepted"
+            (*place, "name"), "its pods would have no name that Kubernetes takes", f"{_LETTERS} are accepted"
         )
     elif predictor.labels["version"] == predictor.name and not is_label_value(predictor.name):
         advice = f"at most {MAX_NAME_LENGTH} characters are accepted"
         yield _refused((*place, "name"), f"{go_quoted(predictor.name)} cannot be its label `version`", advice)
+
+
+def _is_named_well(deployment: SeldonDeployment, predictor: Predictor) -> bool:
+    """Whether its pods' names are names, those apart whose containers' are none: these have a finding of their own."""
+    return all(
+        is_subdomain(pod_name(deployment.name, predictor.name, j, component))
+        for j, component in enumerate(predictor.component_specs)
+        if all(is_label(container.name) for container in component.spec.containers)
+    )
 
 
 def _of_container(name: str, is_node: bool, place: Place) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,13 +42,18 @@ class Verdict:
     def allowed(self) -> bool:
         return self.refused_by is None
 
+    def with_warnings(self, more: Iterable[Warned]) -> Verdict:
+        """With warnings of more than this deployment."""
+        return replace(self, warnings=(*self.warnings, *(_placed(each, self.document) for each in more)))
+
 
 def verdicts(text: str, source: str) -> list[Verdict]:
     """On each SeldonDeployment of `text`, in order; other kinds are passed over. `source` names the text in messages.
 
     Errors: InvalidDeployment where the text is no YAML.
     """
-    return [_verdict(document) for document in documents(text, source) if _is_ours(document.content)]
+    found = (each for document in documents(text, source) for each in document.items())
+    return [_verdict(document) for document in found if _is_ours(document.content)]
 
 
 def _verdict(document: Document) -> Verdict:

@@ -7,6 +7,7 @@ drops in silence) are ours.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,8 @@ from pydantic_core import ErrorDetails
 from deployments.seldon.crd import unknown_field, violations, without, wrong_type
 from deployments.seldon.findings import Finding, RefusedBy, go_quoted, written
 from deployments.seldon.model import SeldonDeployment
-from deployments.seldon.names import is_subdomain
+from deployments.seldon.names import is_label_key, is_label_value, is_subdomain
+from deployments.seldon.pods import ObjectMeta
 
 MAX_LEVELS_OF_CHILDREN = 10
 """The CRD spells its recursion out to this depth; what hangs below is dropped. Source: patches/graph_children.yaml."""
@@ -57,9 +59,10 @@ def parse(content: Any) -> Parsed:
         more = [_finding(details) for details in error.errors(include_url=False)]
         refused += [finding for finding in more if finding.place not in known]
         found += [finding for finding in more if finding.place not in known]
-    if deployment is not None and not is_subdomain(deployment.name):
-        found.append(_no_name(deployment.name))
-        refused.append(found[-1])
+    if deployment is not None:
+        of_metadata = list(_of_metadata(deployment.metadata))
+        found += of_metadata
+        refused += of_metadata
     return Parsed(None if refused else deployment, tuple(found))
 
 
@@ -83,6 +86,29 @@ def _worded(finding: Finding) -> Finding:
         return finding
     message = f"children below level {MAX_LEVELS_OF_CHILDREN} of the graph"
     return Finding(finding.path, message, finding.place, "a cluster would drop them in silence", RefusedBy.FORKCAST)
+
+
+def _of_metadata(metadata: ObjectMeta) -> Iterator[Finding]:
+    """What an API server refuses of any object's metadata, in its words; of names too long it has others."""
+    if metadata.name is not None and not is_subdomain(metadata.name):
+        yield _no_name(metadata.name)
+    key_rule = (
+        "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+        "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+        "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+    )
+    value_rule = (
+        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start "
+        "and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for "
+        "validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+    )
+    for field, texts in (("labels", metadata.labels), ("annotations", metadata.annotations)):
+        for key, value in texts.items():
+            rules = [(key, key_rule)] if not is_label_key(key) else []
+            rules += [(value, value_rule)] if field == "labels" and not is_label_value(value) else []
+            for seen, rule in rules:
+                message = f"Invalid value: {go_quoted(seen)}: {rule}"
+                yield Finding(f"metadata.{field}", message, ("metadata", field, key), refused_by=RefusedBy.SCHEMA)
 
 
 def _no_name(name: str) -> Finding:

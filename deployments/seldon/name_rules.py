@@ -51,6 +51,9 @@ def _of_predictor(deployment: SeldonDeployment, predictor: Predictor, place: Pla
         yield _refused(
             (*place, "name"), "its pods would have no name that Kubernetes takes", f"{_LETTERS} are accepted"
         )
+    elif not is_subdomain(f"seldon-{deployment.namespace}-{deployment.name}-{predictor.name}-rest"):
+        advice = f"{_LETTERS} are accepted, and shorter names"
+        yield _refused((*place, "name"), "its Mapping, for Ambassador v2, would have no name", advice)
     elif predictor.labels["version"] == predictor.name and not is_label_value(predictor.name):
         advice = f"at most {MAX_NAME_LENGTH} characters are accepted"
         yield _refused((*place, "name"), f"{go_quoted(predictor.name)} cannot be its label `version`", advice)

@@ -13,6 +13,7 @@ from deployments.seldon.breakages import annotations_of_pods
 from deployments.seldon.defaults import SEPARATE_ENGINE, has_separate_engine
 from deployments.seldon.findings import Place, Warned, go_quoted
 from deployments.seldon.model import ComponentSpec, Parameter, Predictor, SeldonDeployment, Unit
+from deployments.seldon.operator_rules import EXPLAINERS
 
 TYPES: Final = ("UNKNOWN_TYPE", "MODEL", "TRANSFORMER", "OUTPUT_TRANSFORMER", "ROUTER", "COMBINER")
 LOGGER_MODES: Final = ("all", "request", "response")
@@ -30,6 +31,11 @@ def pod_differences(deployment: SeldonDeployment) -> Iterator[Warned]:
         yield from _node(predictor.graph, deployment.spec.protocol, (*place, "graph"))
         for j, component in enumerate(predictor.component_specs):
             yield from _pod(predictor, component, (*place, "componentSpecs", j))
+        yield from _explainer(predictor, (*place, "explainer"))
+        resources = predictor.svc_orch_spec.resources or {}
+        if resources.get("requests") and not resources.get("limits"):
+            message = "requests alone take the place of Seldon's default for the orchestrator, its limits included"
+            yield Warned(message, (*place, "svcOrchSpec", "resources"), "name limits too")
         if predictor.svc_orch_spec.replicas is not None and not has_separate_engine(deployment):
             message = "replicas of the orchestrator count where it has a pod of its own, and not here"
             advice = f'remove it, or set {SEPARATE_ENGINE} of the spec to "true"'
@@ -115,6 +121,16 @@ def _node(unit: Unit, protocol: str | None, place: Place) -> Iterator[Warned]:
             yield Warned(message, (*place, "parameters", i, "value"), "Seldon's wrapper ends at its start")
     for i, child in enumerate(unit.children):
         yield from _node(child, protocol, (*place, "children", i))
+
+
+def _explainer(predictor: Predictor, place: Place) -> Iterator[Warned]:
+    if predictor.explainer is None or not predictor.explainer.type:
+        return
+    message = "an explainer's Deployment selects the models' pods too, and its route for gRPC leads to port 0"
+    yield Warned(message, place, "ask it over REST, and do not scale it by hand")
+    if predictor.explainer.type not in EXPLAINERS:
+        message = f"{go_quoted(predictor.explainer.type)} is no type of explainer that Seldon's server knows"
+        yield Warned(message, (*place, "type"), f"known: {', '.join(EXPLAINERS)}")
 
 
 def _is_parsable(parameter: Parameter) -> bool:

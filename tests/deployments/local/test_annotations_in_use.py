@@ -1,4 +1,4 @@
-"""Annotations of Seldon's with the effect that they have on a cluster: real Envoy, real graph servers, REST and gRPC."""
+"""Annotations of Seldon's with the effect that they have on a cluster: real Envoy, real graph servers."""
 
 import grpc
 import pytest

@@ -133,6 +133,16 @@ ONE_WARNING = {
         "spec.predictors[0].svcOrchSpec.replicas",
         "not here",
     ),
+    "an explainer": (
+        QUIET.replace("    traffic: 100", "    traffic: 100\n    explainer: {type: AnchorTabular}"),
+        "spec.predictors[0].explainer",
+        "port 0",
+    ),
+    "an orchestrator without limits": (
+        QUIET.replace("    traffic: 100", "    traffic: 100\n    svcOrchSpec: {resources: {requests: {cpu: 10m}}}"),
+        "spec.predictors[0].svcOrchSpec.resources",
+        "its limits included",
+    ),
     "no replicas": (
         QUIET.replace("  predictors:", "  replicas: 0\n  predictors:"),
         "spec.replicas",

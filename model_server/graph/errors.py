@@ -17,6 +17,11 @@ MAX_DETAILS_BYTES = 2_000
 """Of the text beside a gRPC code. It travels as a header, a byte beyond ASCII as three, and clients refuse 8 KiB."""
 
 
+def fitting(details: str) -> str:
+    """As much of it as fits beside a gRPC code."""
+    return details.encode(errors="replace")[:MAX_DETAILS_BYTES].decode(errors="ignore")
+
+
 class GraphError(ModelServerError):
     """Base of every error that ends a request; raised by its children only."""
 
@@ -35,7 +40,7 @@ class GraphError(ModelServerError):
 
     def details(self) -> str:
         """The text that goes with the gRPC code."""
-        return self.message
+        return fitting(self.message)
 
 
 class WrapperError(GraphError):
@@ -60,8 +65,9 @@ class WrapperError(GraphError):
 
     def details(self) -> str:
         # grpcio's own words for an exception in a servicer, which is what a caller of the stock wrapper sees.
-        told = self.message if self.code == "INVALID_ARGUMENT" else f"Exception calling application: {self.message}"
-        return told.encode(errors="replace")[:MAX_DETAILS_BYTES].decode(errors="ignore")
+        return fitting(
+            self.message if self.code == "INVALID_ARGUMENT" else f"Exception calling application: {self.message}"
+        )
 
 
 class MessageRefused(WrapperError):

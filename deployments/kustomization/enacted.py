@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from deployments.kustomization.patching import BrokenPatch, NotEnacted, json_patch, merge, replace_field
-from deployments.kustomization.traced import Traced, traced_documents
+from deployments.kustomization.traced import Spot, Traced, traced_documents
 
 FILES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 KIND: Final = "SeldonDeployment"
@@ -48,16 +48,25 @@ NOT_ENACTED: Final = frozenset(
 )
 SELECTORS: Final = ("kind", "name", "namespace", "group", "version")
 
+MAPS: Final = frozenset({"patches", "patchesJson6902", "replacements", "targets"})
+"""Lists of maps; the others are of texts."""
+_ACCEPTED: Final = {True: "a map", False: "a text"}
+
 type Read = Callable[[str], str | None]
 """The text of a file by its path; None where there is no such file."""
 
 
-def enacted(folder: str, read: Read, inherited: list[Traced] | None = None) -> list[Traced]:
-    """The documents of a kustomization, in order; a component works on those it inherits.
+def enacted(
+    folder: str, read: Read, inherited: list[Traced] | None = None, above: tuple[str, ...] = ()
+) -> list[Traced]:
+    """The documents of a kustomization, in order; a component works on those it inherits. `above` are who ask for it.
 
     Errors: NotEnacted, BrokenPatch, and InvalidDeployment for a file that is no YAML.
     """
     file, settings = _kustomization(folder, read)
+    if folder in above:
+        raise BrokenPatch(Spot(file, 1), f"it takes itself in, by {', '.join(above[above.index(folder) :])}")
+    above = (*above, folder)
     for field, value in settings.value.items():
         if field in NOT_ENACTED:
             raise NotEnacted(field)
@@ -65,9 +74,9 @@ def enacted(folder: str, read: Read, inherited: list[Traced] | None = None) -> l
             raise BrokenPatch(value.spot, f"{field} is no field of a kustomization")
     found = [] if inherited is None else inherited
     for entry in (*_items(settings, "resources"), *_items(settings, "bases")):
-        found += _resource(entry, folder, read)
+        found += _resource(entry, folder, read, above)
     for entry in _items(settings, "components"):
-        found = enacted(posixpath.normpath(posixpath.join(folder, str(entry.value))), read, found)
+        found = enacted(posixpath.normpath(posixpath.join(folder, str(entry.value))), read, found, above)
     for entry in _items(settings, "patchesStrategicMerge"):
         text = str(entry.value)
         path = posixpath.join(folder, text)
@@ -100,16 +109,23 @@ def _kustomization(folder: str, read: Read) -> tuple[str, Traced]:
 
 def _items(settings: Traced, field: str) -> list[Traced]:
     found = settings.value.get(field)
-    return list(found.value) if found is not None and isinstance(found.value, list) else []
+    if found is None or found.value is None:
+        return []
+    if not isinstance(found.value, list):
+        raise BrokenPatch(found.spot, f"{field} is no list")
+    for item in found.value:
+        if not isinstance(item.value, dict if field in MAPS else str):
+            raise BrokenPatch(item.spot, f"{field} holds {item.plain()!r}; {_ACCEPTED[field in MAPS]} is accepted")
+    return list(found.value)
 
 
-def _resource(entry: Traced, folder: str, read: Read) -> list[Traced]:
+def _resource(entry: Traced, folder: str, read: Read, above: tuple[str, ...]) -> list[Traced]:
     path = posixpath.normpath(posixpath.join(folder, str(entry.value)))
     text = read(path)
     if text is not None:
         return [each for each in traced_documents(text, path) if isinstance(each.value, dict)]
     if any(read(posixpath.join(path, name)) is not None for name in FILES):
-        return enacted(path, read)
+        return enacted(path, read, None, above)
     if "//" in str(entry.value) or "github.com" in str(entry.value):
         raise NotEnacted(f"the resource {entry.value} lies elsewhere")
     raise BrokenPatch(entry.spot, f"there is no {path}")
@@ -138,6 +154,8 @@ def _inline(scalar: Traced) -> Callable[[int], int]:
 
 def _patch(found: list[Traced], patch: Traced, target: Traced | None) -> None:
     is_list = isinstance(patch.value, list)
+    if not is_list and not isinstance(patch.value, dict):
+        raise BrokenPatch(patch.spot, f"a patch is a list of operations or a map, not {patch.plain()!r}")
     if target is None and is_list:
         raise BrokenPatch(patch.spot, "a JSON patch needs a target")
     chosen = list(_selected(found, target)) if target is not None else list(_same(found, patch))
@@ -157,6 +175,8 @@ def _same(found: list[Traced], patch: Traced) -> Iterator[Traced]:
 
 
 def _selected(found: list[Traced], target: Traced) -> Iterator[Traced]:
+    if not isinstance(target.value, dict):
+        raise BrokenPatch(target.spot, f"a target is a map, not {target.plain()!r}")
     other = target.value.keys() - set(SELECTORS)
     if other:
         raise NotEnacted(f"a target's {', '.join(sorted(other))}")
@@ -169,14 +189,18 @@ def _selected(found: list[Traced], target: Traced) -> Iterator[Traced]:
             "group": group,
             "version": version,
         }
-        if all(re.fullmatch(str(target.at(key)), str(values[key] or "")) for key in target.value):
+        try:
+            is_meant = all(re.fullmatch(str(target.at(key)), str(values[key] or "")) for key in target.value)
+        except re.error as error:
+            raise BrokenPatch(target.spot, f"a target's pattern: {error}") from error
+        if is_meant:
             yield document
 
 
 def _set_namespace(found: list[Traced], namespace: Traced) -> None:
     for document in found:
         metadata = document.value.get("metadata")
-        if document.at("kind") == KIND and metadata is not None:
+        if document.at("kind") == KIND and metadata is not None and isinstance(metadata.value, dict):
             metadata.value["namespace"] = namespace
 
 
@@ -185,10 +209,14 @@ def _replace(found: list[Traced], entry: Traced, folder: str, read: Read) -> Non
         path = posixpath.normpath(posixpath.join(folder, str(entry.at("path"))))
         for document in traced_documents(read(path) or "", path):
             for inner in document.value if isinstance(document.value, list) else [document]:
+                if not isinstance(inner.value, dict) or "path" in inner.value:
+                    raise NotEnacted("a replacement's file")
                 _replace(found, inner, folder, read)
         return
     source = entry.value.get("source")
-    if source is None or source.value.keys() - {"kind", "name", "fieldPath"} or "fieldPath" not in source.value:
+    if source is None or not isinstance(source.value, dict):
+        raise NotEnacted("a replacement's source")
+    if source.value.keys() - {"kind", "name", "fieldPath"} or "fieldPath" not in source.value:
         raise NotEnacted("a replacement's source")
     whence = [
         document
@@ -201,13 +229,19 @@ def _replace(found: list[Traced], entry: Traced, folder: str, read: Read) -> Non
     if value is None:
         raise NotEnacted(f"the source {source.plain()} of a replacement")
     for target in _items(entry, "targets"):
-        options = target.at("options") or {}
-        if target.value.keys() - {"select", "fieldPaths", "options"} or options.keys() - {"create"}:
-            raise NotEnacted("a replacement's target")
-        select = target.value.get("select")
-        for document in [] if select is None else list(_selected(found, select)):
-            for path_of_field in _items(target, "fieldPaths"):
-                replace_field(document, str(path_of_field.value), value, create=bool(options.get("create")))
+        _replace_target(found, target, value)
+
+
+def _replace_target(found: list[Traced], target: Traced, value: Traced) -> None:
+    options = target.at("options") or {}
+    if not isinstance(options, dict):
+        raise NotEnacted("a replacement's options")
+    if target.value.keys() - {"select", "fieldPaths", "options"} or options.keys() - {"create"}:
+        raise NotEnacted("a replacement's target")
+    select = target.value.get("select")
+    for document in [] if select is None else list(_selected(found, select)):
+        for path_of_field in _items(target, "fieldPaths"):
+            replace_field(document, str(path_of_field.value), value, create=bool(options.get("create")))
 
 
 _IDENTITY: Final = {"kind": ("kind",), "name": ("metadata", "name")}

@@ -25,13 +25,15 @@ class NotEnacted(Exception):
 def json_patch(document: Traced, operations: Traced) -> None:
     """RFC 6902, in place. Errors: BrokenPatch, NotEnacted."""
     for operation in operations.value:
+        if not isinstance(operation.value, dict):
+            raise BrokenPatch(operation.spot, f"an operation is a map, not {operation.plain()!r}")
         _operate(document, operation)
 
 
 def _operate(document: Traced, operation: Traced) -> None:
     kind, path = operation.at("op"), operation.at("path")
-    if not isinstance(path, str):
-        raise BrokenPatch(operation.spot, "an operation without a path")
+    if not isinstance(kind, str) or not isinstance(path, str):
+        raise BrokenPatch(operation.spot, "an operation without an op and a path")
     value = operation.value.get("value")
     if kind in {"copy", "move"}:
         origin = operation.at("from")

@@ -222,6 +222,25 @@ def test_anchors_and_merge_keys_are_followed_and_so_are_their_lines():
     assert [document.line(place) for place in [("y",), ("y", "deep"), ("y", "other", 0)]] == [2, 1, 5]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: &a [*a]", "an anchor holds itself"),
+        ("a: &a {b: *a}", "an anchor holds itself"),
+        (
+            "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)),
+            "aliases counted each time",
+        ),
+        ("[" * 5000, "nested too deeply"),
+    ],
+    ids=["list", "map", "aliases", "depth"],
+)
+def test_a_text_without_an_end_is_refused_as_no_yaml(text, words):
+    ((_, _, message),) = refused(text)
+    assert message.startswith("no YAML: ")
+    assert words in message
+
+
 (GOOD_DOCUMENT,) = documents(GOOD, "x")
 GOOD_AS_DATA = GOOD_DOCUMENT.content
 

@@ -50,8 +50,7 @@ def described(inventories: Sequence[Inventory], objects: Objects, versions: Vers
 
 def typed(live: Mapping[str, Any]) -> SeldonDeployment | None:
     """A stored SeldonDeployment; None where it was stored under rules that ours do not know."""
-    found = parse({key: value for key, value in live.items() if key != "status"})
-    return found if isinstance(found, SeldonDeployment) else None
+    return parse({key: value for key, value in live.items() if key != "status"}).deployment
 
 
 def workload_objects(

@@ -19,6 +19,11 @@ MAX_DETAILS_BYTES = 2_000
 """Of the text beside a gRPC code. It travels as a header, a byte beyond ASCII as three, and clients refuse 8 KiB."""
 
 
+def fitting(details: str) -> str:
+    """As much of it as fits beside a gRPC code."""
+    return details.encode(errors="replace")[:MAX_DETAILS_BYTES].decode(errors="ignore")
+
+
 class GraphError(ModelServerError):
     """Base of every error that ends a request; raised by its children only."""
 
@@ -37,7 +42,7 @@ class GraphError(ModelServerError):
 
     def details(self) -> str:
         """The text that goes with the gRPC code."""
-        return self.message
+        return fitting(self.message)
 
 
 class WrapperError(GraphError):
@@ -63,8 +68,7 @@ class WrapperError(GraphError):
     def details(self) -> str:
         # grpcio's own words for an exception in a servicer, which is what a caller of the stock wrapper sees.
         is_plain = self.code in {"INVALID_ARGUMENT", "UNAVAILABLE"}
-        told = self.message if is_plain else f"Exception calling application: {self.message}"
-        return told.encode(errors="replace")[:MAX_DETAILS_BYTES].decode(errors="ignore")
+        return fitting(self.message if is_plain else f"Exception calling application: {self.message}")
 
 
 class MessageRefused(WrapperError):

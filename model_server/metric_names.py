@@ -89,3 +89,24 @@ UNROUTED_FEEDBACK: Final = "graph_server_unrouted_feedback"
 
 TIMED_OUT: Final = "graph_server_component_timeouts"
 """Counter: calls to a component that did not come back in time. Label: model_name."""
+
+OUTLIER_ROWS: Final = "outlier_detector_rows"
+"""Counter: rows that the outlier detector scored."""
+
+OUTLIERS: Final = "outlier_detector_outliers"
+"""Counter: rows of them that it marked as outliers."""
+
+OUTLIER_UNREAD: Final = "outlier_detector_unread"
+"""Counter: requests that it passed on without a mark. Label: reason, one of UNREAD_*."""
+
+UNREAD_FEATURES: Final = "ready_features"
+"""A tensor of ready features: the raw columns are not there."""
+UNREAD_INVALID: Final = "invalid"
+"""No impressions: the model behind it says what is wrong with them."""
+UNREAD_FAILED: Final = "failed"
+"""The detector's own fault; its log has the error."""
+
+OUTLIER_SCORE_TAG: Final = "outlier_score"
+"""The entry of `meta.tags` with the outlier score of each row."""
+IS_OUTLIER_TAG: Final = "is_outlier"
+"""The entry of `meta.tags` with 1 for each row that is an outlier, 0 for each other."""

@@ -20,11 +20,13 @@ class Encounters:
     """What is asked for, and what would come of each possible choice.
 
     Shapes: impressions n * k rows, moment by moment; installs bool[n, k], whether ad j of moment i is installed if
-    shown, or None where the world does not know.
+    shown, or None where the world does not know; outlier_kinds int8[n, k], the place of each row's kind in
+    `traffic_sim.outliers.KINDS` or NORMAL, or None where all are normal.
     """
 
     impressions: Impressions
     installs: NDArray[np.bool_] | None
+    outlier_kinds: NDArray[np.int8] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +34,8 @@ class Plan:
     """n requests.
 
     Shapes: planned_at float64[n], seconds since the start of the run, ascending; payloads [n], as the transport
-    encodes them; wants_feedback bool[n]; installs bool[n, k] or None, as in `Encounters`; users int64[n], the number of
-    the user that each request is about, or None where nobody is named.
+    encodes them; wants_feedback bool[n]; installs bool[n, k] or None and outlier_kinds int8[n, k] or None, as in
+    `Encounters`; users int64[n], the number of the user that each request is about, or None where nobody is named.
     """
 
     duration_seconds: float
@@ -42,6 +44,7 @@ class Plan:
     payloads: Sequence[Any]
     wants_feedback: NDArray[np.bool_]
     installs: NDArray[np.bool_] | None
+    outlier_kinds: NDArray[np.int8] | None = None
     users: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
@@ -63,6 +66,7 @@ class Plan:
             self.payloads[mine],
             self.wants_feedback[mine],
             None if self.installs is None else self.installs[mine],
+            None if self.outlier_kinds is None else self.outlier_kinds[mine],
             None if self.users is None else self.users[mine],
         )
 
@@ -103,7 +107,16 @@ def make_plan(
         names = [None] * (last - first) if users is None else map(user_name, users[first:last].tolist())
         starts = range(0, len(rows), rows_per_request)
         payloads.extend(encode(rows[i : i + rows_per_request], name) for i, name in zip(starts, names, strict=True))
-    return Plan(duration_seconds, rows_per_request, planned_at, payloads, wants_feedback, encounters.installs, users)
+    return Plan(
+        duration_seconds,
+        rows_per_request,
+        planned_at,
+        payloads,
+        wants_feedback,
+        encounters.installs,
+        encounters.outlier_kinds,
+        users,
+    )
 
 
 def user_name(number: int) -> str:

@@ -135,6 +135,9 @@ def _notes(run: Run) -> list[Text]:
         notes.append(Text("no feedback was sent: neither a truth file nor an install column says what came of a row"))
     elif scenario.feedback_ratio < 1:
         notes.append(Text(f"feedback was sent on {scenario.feedback_ratio:.1%} of the answers, chosen by its seed"))
+    planted = ", ".join(f"{rate:.2%} {kind}" for kind, rate in scenario.outliers.items() if rate)
+    if planted:
+        notes.append(Text(f"outliers among what was sent: {planted}"))
     if summary.counts[Status.DROPPED]:
         notes.append(
             Text(

@@ -1,4 +1,7 @@
-"""`forkcast up`, `apply`, `status`, `logs`, `down` and `doctor`: an overlay on this machine."""
+"""`forkcast up`, `apply`, `status`, `logs`, `down` and `doctor`: an overlay on this machine.
+
+Those that a cluster has as well take `--target cluster`, and are then `deployments/cli/cluster.py`'s.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from deployments.cli import cluster
+from deployments.cli.targets import (
+    Context,
+    ForceConflicts,
+    Kubeconfig,
+    Namespace,
+    Target,
+    Timeout,
+    VolumesToo,
+    Where,
+    require_only,
+)
 
 if TYPE_CHECKING:
     from deployments.local.state import StateFolder
@@ -90,14 +106,38 @@ def up(
     )
 
 
-def apply(overlay: Overlay, *, isolated: Annotated[bool | None, Isolated] = None, state: State = DEFAULT_STATE) -> None:
-    """Move what runs here to another overlay, without a failed request.
+def apply(
+    overlay: Overlay,
+    *,
+    target: Target = Where.LOCAL,
+    isolated: Annotated[bool | None, Isolated] = None,
+    state: State = DEFAULT_STATE,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    namespace: Namespace = None,
+    force_conflicts: ForceConflicts = False,
+    timeout: Timeout = None,
+) -> None:
+    """Move what runs here, or on a cluster, to another overlay, without a failed request.
 
     New predictors are up and healthy before they get traffic, old ones answer their last request before they stop;
     a predictor whose traffic alone changed is not restarted. Whether isolated or not stays as it is, unless said.
 
-    Example: forkcast apply kustomize/overlays/ab-test
+    On a cluster: applied server-side as the field manager `forkcast`, awaited, and explained where it does not come
+    up; what an earlier apply made and the overlay no longer has is deleted, nothing else.
+
+    Example: forkcast apply kustomize/overlays/ab-test --target cluster --context staging
     """
+    require_only(
+        target,
+        local={"--isolated/--fused": isolated is not None, "--state": state != DEFAULT_STATE},
+        cluster=_cluster_options(context, kubeconfig, namespace)
+        | {"--force-conflicts": force_conflicts, "--timeout": timeout is not None},
+    )
+    if target is Where.CLUSTER:
+        access = cluster.Access(kubeconfig, context, namespace)
+        cluster.apply(overlay, access, force_conflicts=force_conflicts, timeout_seconds=timeout)
+        return
     from rich.console import Console
 
     from deployments.local import client
@@ -113,12 +153,26 @@ def apply(overlay: Overlay, *, isolated: Annotated[bool | None, Isolated] = None
 
 
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="The same as data.")] = False, state: State = DEFAULT_STATE
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as data.")] = False,
+    target: Target = Where.LOCAL,
+    state: State = DEFAULT_STATE,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    namespace: Namespace = None,
 ) -> None:
     """What runs here: traffic, health, process, ports, models and requests so far of each predictor; its metrics.
 
+    On a cluster: shares, replicas, images and model versions, what Seldon's operator created, and the way in.
+
     Example: forkcast status --json | jq '.predictors[].requests'
     """
+    require_only(
+        target, local={"--state": state != DEFAULT_STATE}, cluster=_cluster_options(context, kubeconfig, namespace)
+    )
+    if target is Where.CLUSTER:
+        cluster.status(cluster.Access(kubeconfig, context, namespace), as_json=as_json)
+        return
     from rich.console import Console
 
     from deployments.local import client
@@ -148,18 +202,30 @@ def logs(
     program: Annotated[
         str | None,
         typer.Argument(
-            help="A predictor, one of its components if it is isolated, or `envoy`; all of them when left out.",
+            help="A predictor, one of its components if it is isolated, or `envoy`; on a cluster PREDICTOR or "
+            "PREDICTOR/CONTAINER; all of them when left out.",
             show_default=False,
         ),
     ] = None,
+    *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines of the past.", min=0)] = 50,
+    target: Target = Where.LOCAL,
     state: State = DEFAULT_STATE,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    namespace: Namespace = None,
 ) -> None:
-    """What the programs wrote, also those that have ended.
+    """What the programs wrote, also those that have ended; on a cluster, what the containers write.
 
     Example: forkcast logs challenger --follow
     """
+    require_only(
+        target, local={"--state": state != DEFAULT_STATE}, cluster=_cluster_options(context, kubeconfig, namespace)
+    )
+    if target is Where.CLUSTER:
+        cluster.logs(cluster.Access(kubeconfig, context, namespace), program, follow=follow, lines=lines)
+        return
     from rich.console import Console
 
     from deployments.local.logs import files_of, last_lines
@@ -189,11 +255,32 @@ def logs(
         return
 
 
-def down(state: State = DEFAULT_STATE) -> None:
-    """Stop what runs here; after a crash, end what it left behind.
+def down(
+    *,
+    target: Target = Where.LOCAL,
+    state: State = DEFAULT_STATE,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    namespace: Namespace = None,
+    volumes_too: VolumesToo = False,
+    timeout: Timeout = None,
+) -> None:
+    """Stop what runs here; after a crash, end what it left behind. On a cluster, delete what `apply` applied.
 
-    Example: forkcast down
+    On a cluster it waits until all that was made of it is gone, and says what stays: namespaces and, unless asked for,
+    PersistentVolumeClaims.
+
+    Example: forkcast down --target cluster
     """
+    require_only(
+        target,
+        local={"--state": state != DEFAULT_STATE},
+        cluster=_cluster_options(context, kubeconfig, namespace)
+        | {"--volumes-too": volumes_too, "--timeout": timeout is not None},
+    )
+    if target is Where.CLUSTER:
+        cluster.down(cluster.Access(kubeconfig, context, namespace), volumes_too=volumes_too, timeout_seconds=timeout)
+        return
     from deployments.local import client
     from deployments.local.state import StateFolder
 
@@ -229,11 +316,19 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _rendered(overlay: Path) -> tuple[str, str]:
-    from deployments.render import render
+def _cluster_options(context: str | None, kubeconfig: Path | None, namespace: str | None) -> dict[str, bool]:
+    return {
+        "--context": context is not None,
+        "--kubeconfig": kubeconfig is not None,
+        "--namespace": namespace is not None,
+    }
 
-    rendered = render(overlay)
-    return rendered.text, rendered.source
+
+def _rendered(overlay: Path) -> tuple[str, str]:
+    from deployments.checking import rendered
+
+    found = rendered(overlay)
+    return found.text, found.source
 
 
 def _detach(arguments: list[str], state: StateFolder) -> None:

@@ -80,6 +80,9 @@ def simulate(
     seed_moments: Annotated[int | None, typer.Option(help="Which rows, or users and ads, are asked for.")] = None,
     seed_outcomes: Annotated[int | None, typer.Option(help="Who installs.")] = None,
     seed_feedback: Annotated[int | None, typer.Option(help="Which answers get feedback.")] = None,
+    seed_outliers: Annotated[
+        int | None, typer.Option(help="Which rows are outliers, where the scenario has any.")
+    ] = None,
     seed_users: Annotated[int | None, typer.Option(help="Which user each request is about.")] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write everything that was measured to this file.")
@@ -111,6 +114,7 @@ def simulate(
         "moments": seed_moments,
         "outcomes": seed_outcomes,
         "feedback": seed_feedback,
+        "outliers": seed_outliers,
         "users": seed_users,
     }
     options = {

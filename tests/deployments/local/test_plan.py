@@ -296,7 +296,6 @@ REFUSED = {
         "RANDOM_ABTEST with 1 children",
     ),
     "a type that is none": (graph_of("champion", node("m", "MODLE")), "node m has the type MODLE; accepted are MODEL"),
-    "a name twice": (graph_of("champion", node("t", "TRANSFORMER", node("t"))), "several nodes are called t"),
     "no class": (with_container(env=[]), "no env MODEL_NAME"),
     "no class below": (
         graph_of("champion", node("t", "TRANSFORMER", node("m", model_name=""))),

@@ -25,12 +25,12 @@ _LABEL_KEY: Final = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?([A-Za-z0-9][
 
 def predictor_service(deployment: str, predictor: Predictor) -> str:
     """The Service that a gateway sends a predictor's requests to; named by an annotation, it is taken as it stands."""
-    return predictor.annotations.get(SERVICE_NAME) or _short(f"{deployment}-{predictor.name}")
+    return predictor.annotations.get(SERVICE_NAME) or short_name(f"{deployment}-{predictor.name}")
 
 
 def container_service(deployment: str, predictor: str, container: str) -> str:
     """The Service of a graph node's container."""
-    return _short(f"{deployment}-{predictor}-{container}")
+    return short_name(f"{deployment}-{predictor}-{container}")
 
 
 def pod_name(deployment: str, predictor: str, index: int, component: ComponentSpec, *, as_prefix: bool = False) -> str:
@@ -39,7 +39,7 @@ def pod_name(deployment: str, predictor: str, index: int, component: ComponentSp
     `as_prefix` is the operator's DEPLOYMENT_NAME_AS_PREFIX: a hash then follows the deployment's name.
     """
     own = component.metadata.name or "-".join(container.name for container in component.spec.containers)
-    return _short(f"{deployment}-{predictor}-{index}-{own}", deployment if as_prefix else "seldon")
+    return short_name(f"{deployment}-{predictor}-{index}-{own}", deployment if as_prefix else "seldon")
 
 
 def is_service_name(name: str) -> bool:
@@ -65,7 +65,8 @@ def is_label_value(text: str) -> bool:
     return not text or (len(text) <= MAX_NAME_LENGTH and _LABEL_VALUE.fullmatch(text) is not None)
 
 
-def _short(name: str, prefix: str = "seldon") -> str:
+def short_name(name: str, prefix: str = "seldon") -> str:
+    """The name, or a hash of it where it is too long."""
     if len(name) <= MAX_NAME_LENGTH:
         return name
     return f"{prefix}-{hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()}"

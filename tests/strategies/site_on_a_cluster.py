@@ -14,8 +14,8 @@ import urllib.request
 from contextlib import contextmanager
 
 import psutil
-from promises import KUSTOMIZE, ROOT
 from prometheus_client.parser import text_string_to_metric_families
+from promises import KUSTOMIZE, ROOT
 
 from deployments.render import kubectl_program
 

@@ -91,7 +91,12 @@ def _replicas(deployment: SeldonDeployment, predictor: Predictor, place: Place) 
             continue
         own: tuple[int | None, Place] = (component.replicas, (*place, "componentSpecs", j, "replicas"))
         said = next(((number, where) for number, where in [own, *levels] if number is not None), None)
-        if said is not None and said[0] == 0:
+        if said is None:
+            # Seen with 1.17.1: from its first change on it holds the Deployment's own number against nothing.
+            message = "without replicas, Seldon's operator writes a Deployment that has changed once again and again"
+            yield Warned(message, place, "the change is then never done; write replicas: 1")
+            return
+        if said[0] == 0:
             message = f"0 replicas never become ready, and the routes of {deployment.name} are made once all are"
             yield Warned(message, said[1], "a predictor at rest wants replicas: 1 and traffic: 0")
             return

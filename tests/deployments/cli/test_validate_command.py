@@ -19,6 +19,7 @@ spec:
   annotations: {seldon.io/rest-timeout: "5000"}
   predictors:
   - name: champion
+    replicas: 1
     graph: {name: classifier, implementation: XGBOOST_SERVER, modelUri: "s3://b/m"}
 """
 

@@ -18,6 +18,7 @@ spec:
     seldon.io/grpc-timeout: "5000"
   predictors:
   - name: champion
+    replicas: 1
     annotations: {version: "1"}
     traffic: 100
     graph:
@@ -36,6 +37,7 @@ spec:
 
 SECOND = """
   - name: challenger
+    replicas: 1
     traffic: TRAFFIC
     graph: {name: classifier, type: MODEL}
     componentSpecs:
@@ -143,13 +145,18 @@ ONE_WARNING = {
         "spec.predictors[0].svcOrchSpec.resources",
         "its limits included",
     ),
+    "replicas left out": (
+        QUIET.replace("    replicas: 1\n", ""),
+        "spec.predictors[0]",
+        "without replicas, Seldon's operator writes a Deployment that has changed once again and again",
+    ),
     "no replicas": (
-        QUIET.replace("  predictors:", "  replicas: 0\n  predictors:"),
+        QUIET.replace("    replicas: 1\n", "").replace("  predictors:", "  replicas: 0\n  predictors:"),
         "spec.replicas",
         "never become ready",
     ),
     "no replicas of the predictor": (
-        QUIET.replace("  predictors:", "  replicas: 3\n  predictors:").replace("traffic: 100", "replicas: 0"),
+        QUIET.replace("  predictors:", "  replicas: 3\n  predictors:").replace("replicas: 1", "replicas: 0"),
         "spec.predictors[0].replicas",
         "never become ready",
     ),

@@ -23,6 +23,7 @@ KUBECONFIG = os.environ.get("FORKCAST_TEST_KUBECONFIG")
 GATEWAY = os.environ.get("FORKCAST_TEST_GATEWAY")
 MODELS_VOLUME = os.environ.get("FORKCAST_TEST_MODELS_VOLUME")
 NAMESPACE = "seldon"
+ENGINE = "seldon-container-engine"
 SERVED = "seldon_api_executor_server_requests_seconds_count"
 
 
@@ -79,20 +80,26 @@ class Cluster:
             finally:
                 process.terminate()
 
+    def gateway_weights(self):
+        """What the operator has told Istio of REST, in the order of the predictors."""
+        found = json.loads(self.kubectl("get", "virtualservice", "xgboost", "-n", NAMESPACE, "-o", "json"))
+        return [each.get("weight", 0) for each in found["spec"]["http"][0]["route"]]
+
     def replica_sets(self):
         """Those of the predictors, by name, with how many Pods each should have."""
         found = self.objects("replicasets", **{"seldon-deployment-id": "xgboost"})
         return {each["metadata"]["name"]: each["spec"]["replicas"] for each in found}
 
 
-def processes_of_container(pod, unit):
-    """The processes of a container, where Pods are processes of this machine; the first one first."""
+def processes_of_container(pod, name):
+    """The processes of a Pod's component, or of its executor, where Pods are processes of this machine."""
     found = []
     for process in psutil.process_iter():
         try:
             environ = process.environ()
         except (psutil.Error, OSError):
             continue
-        if environ.get("HOSTNAME") == pod and environ.get("PREDICTIVE_UNIT_ID") == unit:
+        whose = ENGINE if "ENGINE_PREDICTOR" in environ else environ.get("PREDICTIVE_UNIT_ID")
+        if environ.get("HOSTNAME") == pod and whose == name:
             found.append(process)
-    return sorted(found, key=lambda process: process.create_time())
+    return found

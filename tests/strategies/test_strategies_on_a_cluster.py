@@ -1,21 +1,20 @@
 """Each overlay on a cluster with Seldon's operator and executor behind a gateway, and its promise.
 
 See `site_on_a_cluster` for the cluster that these take. Each overlay is applied by `kubectl apply -k` and then by
-`forkcast apply --target cluster`. A new Pod waits 20 s for the executor's own probe, so the tests go on from what the one
-before has left.
+`forkcast apply --target cluster`. A new Pod waits 20 s for the executor's own probe, so the tests go on from what the
+one before has left.
 """
 
-import os
+import json
 import shutil
 import signal
-import threading
 from pathlib import Path
 
 import numpy as np
 import promises
 import pytest
 from seldon_core.seldon_client import SeldonClient
-from site_on_a_cluster import GATEWAY, KUBECONFIG, MODELS_VOLUME, NAMESPACE, Cluster, processes_of_container
+from site_on_a_cluster import ENGINE, GATEWAY, KUBECONFIG, MODELS_VOLUME, NAMESPACE, Cluster, processes_of_container
 from steady_load import Load
 
 from model_server.install_model import InstallModel
@@ -124,26 +123,64 @@ def test_a_bandit_learns_by_feedback_and_its_replicas_learn_together(cluster, mo
     assert_same_numbers(models)
 
 
-def two_of_each_in(folder):
-    """The A/B overlay with two replicas of each predictor, and what Istio tries again."""
+def two_of_each_in(folder, restarted="never"):
+    """The A/B overlay with two replicas of each predictor, and what Istio tries again.
+
+    `kubectl rollout restart` of a Deployment of Seldon's is undone by its operator; another annotation is not.
+    """
     top = promises.above(folder)
     components = [f"{top}/components/disruption-budget", f"{top}/components/istio"]
-    text = {"resources": [f"{top}/overlays/ab-test"], "components": components}
-    (folder / "kustomization.yaml").write_text(promises.json.dumps(text))
+    patch = [{"op": "add", "path": "/spec/predictors/0/annotations/restarted", "value": restarted}]
+    patched = {"target": {"kind": "SeldonDeployment"}, "patch": json.dumps(patch)}
+    text = {"resources": [f"{top}/overlays/ab-test"], "components": components, "patches": [patched]}
+    (folder / "kustomization.yaml").write_text(json.dumps(text))
     return folder
 
 
-def test_restarts_a_killed_executor_and_new_weights_lose_no_request(cluster, tmp_path):
+def ready_pods(cluster, predictor):
+    """The names of those that are ready and there to stay."""
+    return {
+        pod["metadata"]["name"]
+        for pod in cluster.pods(predictor)
+        if {"type": "Ready", "status": "True"}.items()
+        <= next((c for c in pod["status"].get("conditions", []) if c["type"] == "Ready"), {}).items()
+    }
+
+
+def test_a_restart_a_killed_container_and_new_weights_lose_no_request(cluster, tmp_path):
     cluster.bring(two_of_each_in(tmp_path))
-    assert [len(cluster.pods(name)) for name in ("champion", "challenger")] == [2, 2]
+    old = ready_pods(cluster, "champion")
+    assert len(old) == len(ready_pods(cluster, "challenger")) == 2
     with Load(cluster.url, RATE_PER_SECOND, largest=10**6, body=promises.BODY) as load:
         promises.eventually(lambda: len(load.answers) > 100)
-        old = {pod["metadata"]["name"] for pod in cluster.pods("champion")}
         (deployment,) = cluster.objects("deployments", **{"seldon-app": "xgboost-champion"})
         cluster.kubectl("rollout", "restart", "-n", NAMESPACE, f"deployment/{deployment['metadata']['name']}")
-        promises.eventually(lambda: ready_pods(cluster, "champion") - old, 120, "new Pods")
-        promises.eventually(lambda: len(ready_pods(cluster, "champion") - old) == 2, 120, "two new Pods")
-        assert load.failures == {}, "rolling restart"
-    (pod, *_) = cluster.pods("champion")
-    processes = processes_of_container(pod["metadata"]["name"], "classifier")
-    assert processes
+        promises.eventually(lambda: len(ready_pods(cluster, "champion") - old) == 2, 150, "two new Pods")
+        promises.eventually(
+            lambda: not old & {p["metadata"]["name"] for p in cluster.pods("champion")}, 60, "their end"
+        )
+        assert load.failures == {}, "a rolling restart"
+
+        cluster.bring("canary")
+        assert load.failures == {}, "a change of weights"
+
+        pod = min(ready_pods(cluster, "champion"))
+        engine = processes_of_container(pod, ENGINE)
+        assert engine, "its Pods are no processes of this machine, so none of their containers can be killed from here"
+        for process in engine:
+            process.send_signal(signal.SIGKILL)
+        n_until_killed = len(load.answers)
+        promises.eventually(lambda: len(load.answers) > n_until_killed + 500, what="500 answers after the kill")
+        assert load.failures == {}, "a killed executor"
+
+        cluster.kubectl("patch", "sdep", "xgboost", "-n", NAMESPACE, "--type=json", "-p", weights(90, 10))
+        promises.eventually(lambda: cluster.gateway_weights() == [90, 10], what="the new weights")
+        n_until_moved = len(load.answers)
+        promises.eventually(lambda: len(load.answers) > n_until_moved + 200)
+    assert load.failures == {}, "a change of weights"
+
+
+def weights(*percent):
+    return json.dumps(
+        [{"op": "replace", "path": f"/spec/predictors/{i}/traffic", "value": p} for i, p in enumerate(percent)]
+    )

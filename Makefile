@@ -48,11 +48,12 @@ format: setup ## format the code, mend what can be mended
 	$(BIN)/ruff check --quiet --fix .
 
 .PHONY: check
-check: setup ## formatting, lint, types, import contracts, fresh generated files
+check: setup ## formatting, lint, types, import contracts, overlays, fresh generated files
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	@$(FORKCAST) validate kustomize/overlays/*
 	@$(MAKE) --no-print-directory generate
 	@git diff --exit-code --stat -- model_server/contract.json || { echo "generated files were stale; commit them"; exit 1; }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from deployments.errors import CallersFault, OursToMend
+from deployments.kustomization import fault_of
 
 KUSTOMIZATION_FILES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
@@ -56,7 +57,9 @@ def _kustomized(folder: Path) -> str:
         [kubectl_program(), "kustomize", str(folder)], capture_output=True, text=True, encoding="utf-8", check=False
     )
     if finished.returncode != 0:
-        raise KustomizeRefused(f"{folder}: {finished.stderr.strip().removeprefix('error: ')}")
+        words = finished.stderr.strip().removeprefix("error: ")
+        fault = fault_of(folder)
+        raise KustomizeRefused(f"{folder}: {words}" if fault is None else f"{fault}\n  Kustomize's words: {words}")
     return finished.stdout
 
 

@@ -7,35 +7,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlparse
 
+from model_server import bundle_files
 from model_server.booster import Booster
-from model_server.errors import CallersFault, OursToMend
+from model_server.bundle_files import MANIFEST, BundleDamaged, BundleMissing, NotABundle, folder_of, input_contract
 from model_server.features import FEATURE_SETS, FeatureSet
-from model_server.impressions import COLUMNS, LABEL, MAX_ROWS
+
+__all__ = [
+    "Bundle",
+    "BundleDamaged",
+    "BundleMissing",
+    "NotABundle",
+    "folder_of",
+    "input_contract",
+    "load",
+    "require_replaceable",
+    "save",
+]
 
 FORMAT: Final = 1
-MANIFEST: Final = "manifest.json"
 MODEL: Final = "model.ubj"
 VOCABULARY: Final = "vocabulary.json"
 FILES: Final = (MANIFEST, MODEL, VOCABULARY)
-
-
-class BundleMissing(OursToMend):
-    """There is no model where one was expected."""
-
-
-class NotABundle(CallersFault):
-    """What stands where a model should go is something else."""
-
-
-class BundleDamaged(OursToMend):
-    """What is there is not what was saved."""
+_REMEDY: Final = "train the model again"
 
 
 @dataclass(frozen=True)
@@ -49,36 +46,9 @@ class Bundle:
     manifest: dict[str, Any]
 
 
-def input_contract() -> dict[str, Any]:
-    """The request contract as data, as it stands in a manifest."""
-    return {
-        "columns": [{"name": c.name, "kind": c.kind.value, "nullable": c.nullable} for c in COLUMNS],
-        "label": LABEL,
-        "max_rows": MAX_ROWS,
-    }
-
-
-def folder_of(model_uri: str) -> Path:
-    """The folder that a model URI names: a path, or file://PATH. Other schemes are resolved before the model starts."""
-    parsed = urlparse(model_uri)
-    if parsed.scheme in {"", "file"}:
-        return Path(parsed.path if parsed.scheme else model_uri)
-    raise BundleMissing(
-        f"the model URI {model_uri} is no folder of this machine; mount it and give the folder, as Seldon's storage "
-        "initializer and `forkcast up` do (/mnt/models on a cluster)"
-    )
-
-
 def require_replaceable(folder: Path) -> None:
     """Errors: NotABundle where writing a bundle would take away anything but an earlier one."""
-    if not folder.exists():
-        return
-    foreign = [path.name for path in folder.iterdir() if path.name not in FILES] if folder.is_dir() else [folder.name]
-    if foreign:
-        raise NotABundle(
-            f"{folder} is there and is no model: it holds {', '.join(sorted(foreign)[:5])}; name a folder of the "
-            "model's own, such as models/champion"
-        )
+    bundle_files.require_replaceable(folder, FILES, what="model", such_as="models/champion")
 
 
 def save(folder: Path, *, features: FeatureSet, model: bytes, about: dict[str, Any]) -> str:
@@ -88,7 +58,7 @@ def save(folder: Path, *, features: FeatureSet, model: bytes, about: dict[str, A
     """
     require_replaceable(folder)
     files = {MODEL: model, VOCABULARY: json.dumps(features.to_json(), separators=(",", ":")).encode()}
-    checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    checksums = bundle_files.checksums(files)
     version = hashlib.sha256("".join(checksums[name] for name in sorted(checksums)).encode()).hexdigest()[:12]
     manifest = {
         "format": FORMAT,
@@ -100,24 +70,7 @@ def save(folder: Path, *, features: FeatureSet, model: bytes, about: dict[str, A
         **about,
         "sha256": checksums,
     }
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        fresh.chmod(0o755)
-        for name, content in {**files, MANIFEST: json.dumps(manifest, indent=2).encode() + b"\n"}.items():
-            (fresh / name).write_bytes(content)
-        old = fresh.with_name(f"{fresh.name}.old")
-        if folder.exists():
-            folder.replace(old)
-        try:
-            fresh.replace(folder)
-        except BaseException:
-            if old.exists():
-                old.replace(folder)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+    bundle_files.write(folder, files, manifest)
     return version
 
 
@@ -127,19 +80,7 @@ def load(folder: Path, threads: int = 1) -> Bundle:
     Errors: BundleMissing where there is none, BundleDamaged where it is not what was saved.
     """
     manifest = _manifest(folder)
-    contents: dict[str, bytes] = {}
-    for name in (MODEL, VOCABULARY):
-        path = folder / name
-        try:
-            contents[name] = path.read_bytes()
-        except OSError as error:
-            raise BundleDamaged(f"{path}: {error.strerror}; train the model again") from error
-        seen, expected = hashlib.sha256(contents[name]).hexdigest(), manifest["sha256"].get(name)
-        if seen != expected:
-            raise BundleDamaged(
-                f"{path} has sha256 {seen}, but {MANIFEST} says {expected}: the file was changed or cut short after "
-                "training; train the model again or copy the whole folder anew"
-            )
+    contents = bundle_files.read_files(folder, (MODEL, VOCABULARY), manifest["sha256"], remedy=_REMEDY)
     features = FEATURE_SETS[manifest["feature_set"]].from_json(json.loads(contents[VOCABULARY]))
     booster = Booster.from_bytes(contents[MODEL], threads)
     if booster.n_features != len(features.names):
@@ -152,20 +93,14 @@ def load(folder: Path, threads: int = 1) -> Bundle:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
-    try:
-        manifest: Any = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise BundleMissing(
-            f"no model in {folder} ({MANIFEST} is not there); train one with "
-            f"`forkcast train --features classic --data data/train_data.csv --out {folder}`"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise BundleDamaged(f"{path}: {error}; train the model again") from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("sha256", {}), dict):
-        raise BundleDamaged(f"{path} is not what `forkcast train` writes; train the model again")
-    missing = {"format", "name", "version", "feature_set", "feature_names", "contract", "sha256"} - manifest.keys()
-    if missing:
-        raise BundleDamaged(f"{path} lacks {', '.join(sorted(missing))}; train the model again")
+    manifest: dict[str, Any] = bundle_files.read_manifest(
+        folder,
+        ("format", "name", "version", "feature_set", "feature_names", "contract", "sha256"),
+        missing=f"no model in {folder}; train one with "
+        f"`forkcast train --features classic --data data/train_data.csv --out {folder}`",
+        remedy=_REMEDY,
+        written_by="forkcast train",
+    )
     if manifest["format"] != FORMAT:
         raise BundleDamaged(f"{path} has format {manifest['format']}; this release reads format {FORMAT}")
     features = FEATURE_SETS.get(manifest["feature_set"])

@@ -1,7 +1,7 @@
 """What can go wrong in the data plane, and whose fault it is.
 
 `CallersFault` is mended by whoever sent the input (HTTP 400, exit code 2); `OursToMend` by whoever runs the
-server (HTTP 500, exit code 1). Neither is raised itself.
+server (HTTP 500, exit code 1). `ComeBackLater` is ours too, and is over soon (HTTP 503). None is raised itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class ModelServerError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str) -> None:
-        if type(self) in {ModelServerError, CallersFault, OursToMend}:
+        if type(self) in {ModelServerError, CallersFault, OursToMend, ComeBackLater}:
             raise NotImplementedError(f"{type(self).__name__} is abstract; raise one of its children")
         super().__init__(message)
         self.message = message
@@ -32,3 +32,9 @@ class OursToMend(ModelServerError):
     """The input is fine; an artifact, a setting or the machine is not."""
 
     http_status: ClassVar[int] = 500
+
+
+class ComeBackLater(OursToMend):
+    """The input is fine, and would be taken if it were sent again in a moment; nothing of it was."""
+
+    http_status: ClassVar[int] = 503

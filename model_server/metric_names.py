@@ -18,6 +18,45 @@ CREDITED_PREDICTOR_LABEL: Final = "credited_predictor"
 PREDICTOR_TAG: Final = "predictor"
 """The entry of `meta.tags` that names the predictor which answered."""
 
+ARM_TAG: Final = "arm"
+"""The entry of `meta.tags` that names the child which a router chose."""
+
+PROPENSITY_TAG: Final = "propensity"
+"""The entry of `meta.tags` with the probability of that choice, before it was made."""
+
+USER_TAG: Final = "user"
+"""The entry of a request's `meta.tags` that stickiness goes by."""
+
+ROUTER_CHOICES: Final = "router_choices"
+"""Counter: requests that a router sent to an arm. Label: arm."""
+
+ROUTER_WITHOUT_KEY: Final = "router_choices_without_key"
+"""Counter: of them, those that named no user, and so were not sticky."""
+
+ROUTER_SEVERAL_KEYS: Final = "router_choices_of_several_keys"
+"""Counter: of them, those whose rows name different users; the first one decided."""
+
+ROUTER_TRIALS: Final = "router_trials"
+"""Counter: rewards that a router took in, zero ones included. Label: arm, the one that earned them."""
+
+ROUTER_REWARD: Final = "router_reward"
+"""Counter: sum of those rewards. Label: arm."""
+
+ROUTER_FEEDBACK_IGNORED: Final = "router_feedback_ignored"
+"""Counter: feedback that taught a router nothing. Label: reason, no_arm or duplicate."""
+
+ROUTER_ARM_PROBABILITY: Final = "router_arm_probability"
+"""Gauge: the probability with which a bandit now chooses an arm. Label: arm."""
+
+ROUTER_STATE_AGE: Final = "router_state_age_seconds"
+"""Gauge: how long ago a bandit last read or wrote the state that it shares; since its start, if it never could."""
+
+ROUTER_STORE_ERRORS: Final = "router_store_errors"
+"""Counter: times that the store of that state was asked in vain."""
+
+ARM_LABEL: Final = "arm"
+REASON_LABEL: Final = "reason"
+
 EXECUTOR_SERVER: Final = "seldon_api_executor_server_requests_seconds"
 """Histogram: requests to a graph server. Seldon's executor's name; a `_summary` twin has sum and count."""
 
@@ -50,3 +89,24 @@ UNROUTED_FEEDBACK: Final = "graph_server_unrouted_feedback"
 
 TIMED_OUT: Final = "graph_server_component_timeouts"
 """Counter: calls to a component that did not come back in time. Label: model_name."""
+
+OUTLIER_ROWS: Final = "outlier_detector_rows"
+"""Counter: rows that the outlier detector scored."""
+
+OUTLIERS: Final = "outlier_detector_outliers"
+"""Counter: rows of them that it marked as outliers."""
+
+OUTLIER_UNREAD: Final = "outlier_detector_unread"
+"""Counter: requests that it passed on without a mark. Label: reason, one of UNREAD_*."""
+
+UNREAD_FEATURES: Final = "ready_features"
+"""A tensor of ready features: the raw columns are not there."""
+UNREAD_INVALID: Final = "invalid"
+"""No impressions: the model behind it says what is wrong with them."""
+UNREAD_FAILED: Final = "failed"
+"""The detector's own fault; its log has the error."""
+
+OUTLIER_SCORE_TAG: Final = "outlier_score"
+"""The entry of `meta.tags` with the outlier score of each row."""
+IS_OUTLIER_TAG: Final = "is_outlier"
+"""The entry of `meta.tags` with 1 for each row that is an outlier, 0 for each other."""

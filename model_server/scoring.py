@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from model_server import metric_names
 from model_server.artifact import Bundle
 from model_server.errors import CallersFault
-from model_server.impressions import MAX_ROWS, Cells, Finding, Impressions, InvalidImpressions, from_cells
-from model_server.impressions.cells import cells_of_records, cells_of_table, joined, n_rows
+from model_server.impressions import MAX_ROWS, Finding, Impressions, InvalidImpressions
+from model_server.reading import read_together
 from model_server.seldon_messages import Metric, Records, Table, Tensor
 
 type Payload = Table | Records | Tensor
@@ -45,19 +45,19 @@ class Scorer:
     def score_many(self, payloads: Sequence[Payload]) -> list[Scored | CallersFault]:
         """Of each payload what `score` would give or raise."""
         scored: dict[int, Scored | CallersFault] = {}
-        cells: dict[int, Cells] = {}
+        raw: dict[int, Table | Records] = {}
         ready: dict[int, NDArray[np.float64]] = {}
         for i, payload in enumerate(payloads):
             try:
                 if isinstance(payload, Tensor):
                     ready[i] = self._ready_features(payload)
                 else:
-                    cells[i] = _cells_of(payload)
+                    raw[i] = payload
             except CallersFault as fault:
                 scored[i] = fault
-        impressions, faults = _checked_together(cells)
-        scored |= faults
-        sizes = {i: n_rows(part) for i, part in cells.items() if i not in faults}
+        read = read_together(raw)
+        scored |= read.faults
+        impressions, sizes = read.impressions, dict(read.sizes)
         matrices = (
             [*ready.values()] if impressions is None else [self._features.transform(impressions), *ready.values()]
         )
@@ -111,28 +111,3 @@ class Scorer:
         if findings:
             raise InvalidImpressions(findings)
         return matrix
-
-
-def _cells_of(payload: Table | Records) -> Cells:
-    if isinstance(payload, Table):
-        return cells_of_table(payload.rows, payload.names)
-    return cells_of_records([payload.records] if isinstance(payload.records, Mapping) else payload.records)
-
-
-def _checked_together(cells: Mapping[int, Cells]) -> tuple[Impressions | None, dict[int, CallersFault]]:
-    """All rows that are impressions, None where there are none; and the faults of those payloads that hold others."""
-    faults: dict[int, CallersFault] = {}
-    if not cells:
-        return None, faults
-    try:
-        return from_cells(joined([*cells.values()]) if len(cells) > 1 else next(iter(cells.values()))), faults
-    except InvalidImpressions as fault:
-        if len(cells) == 1:
-            return None, {next(iter(cells)): fault}
-    for i, part in cells.items():
-        try:
-            from_cells(part)
-        except InvalidImpressions as fault:
-            faults[i] = fault
-    sound = {i: part for i, part in cells.items() if i not in faults}
-    return (from_cells(joined([*sound.values()])) if sound else None), faults

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,11 +52,13 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Metric:
-    """A custom counter that Seldon's wrapper harvests from `meta.metrics`."""
+    """A custom metric that Seldon's wrapper harvests from `meta.metrics`."""
 
     key: str
     value: float
+    """Never 0 in protobuf: its JSON leaves a zero out, and Seldon's wrapper then misses the value."""
     tags: dict[str, str]
+    type: Literal["COUNTER", "GAUGE"] = "COUNTER"
 
 
 @dataclass(frozen=True)
@@ -145,17 +147,17 @@ def _meta_of_dict(meta: Mapping[str, Any]) -> Meta:
 def _decode_proto(message: Any) -> Request:
     meta = Meta(
         message.meta.puid,
-        {key: _plain(value) for key, value in message.meta.tags.items()},
+        {key: plain(value) for key, value in message.meta.tags.items()},
         dict(message.meta.requestPath),
     )
     kind = message.WhichOneof("data_oneof")
     if kind == "jsonData":
-        return Request(Records(_plain(message.jsonData)), meta)
+        return Request(Records(plain(message.jsonData)), meta)
     if kind == "data":
         names = list(message.data.names)
         match message.data.WhichOneof("data_oneof"):
             case "ndarray":
-                return Request(Table([_plain(row) for row in message.data.ndarray.values], names), meta)
+                return Request(Table([plain(row) for row in message.data.ndarray.values], names), meta)
             case "tensor":
                 tensor = message.data.tensor
                 return Request(_tensor(np.array(tensor.values, dtype=np.float64), list(tensor.shape), names), meta)
@@ -164,7 +166,7 @@ def _decode_proto(message: Any) -> Request:
     raise InvalidMessage(f"the request holds {kind or 'no data'}; send {ACCEPTED}")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A protobuf Value as Python's own: None, bool, float, str, list or dict."""
     match value.WhichOneof("kind"):
         case "number_value":
@@ -174,9 +176,9 @@ def _plain(value: Any) -> Any:
         case "bool_value":
             return value.bool_value
         case "list_value":
-            return [_plain(item) for item in value.list_value.values]
+            return [plain(item) for item in value.list_value.values]
         case "struct_value":
-            return {key: _plain(item) for key, item in value.struct_value.fields.items()}
+            return {key: plain(item) for key, item in value.struct_value.fields.items()}
         case _:
             return None
 
@@ -191,23 +193,23 @@ def encode(like: Any, probabilities: NDArray[np.float32], asked: Request, own: M
     is_ndarray = isinstance(asked.payload, Table)
     if isinstance(like, Mapping):
         data = {"ndarray": values} if is_ndarray else {"tensor": {"shape": [len(values)], "values": values}}
-        return {"data": {"names": [], **data}, "meta": _meta_to_dict(meta)}
+        return {"data": {"names": [], **data}, "meta": meta_to_dict(meta)}
     answer = type(like)()
     if is_ndarray:
         answer.data.ndarray.extend(values)
     else:
         answer.data.tensor.shape.append(len(values))
         answer.data.tensor.values.extend(values)
-    _meta_to_proto(meta, answer.meta)
+    meta_to_proto(meta, answer.meta)
     return answer
 
 
 def encode_meta(like: Any, own: Meta) -> Any:
     """An answer without data, such as feedback gets."""
     if isinstance(like, Mapping):
-        return {"meta": _meta_to_dict(own)}
+        return {"meta": meta_to_dict(own)}
     answer = type(like)()
-    _meta_to_proto(own, answer.meta)
+    meta_to_proto(own, answer.meta)
     return answer
 
 
@@ -220,25 +222,29 @@ def _merged(carried: Meta, own: Meta) -> Meta:
     )
 
 
-def _meta_to_dict(meta: Meta) -> dict[str, Any]:
+def meta_to_dict(meta: Meta) -> dict[str, Any]:
+    """In its JSON form, without what is empty."""
     written: dict[str, Any] = {"tags": meta.tags, "requestPath": meta.request_path}
     if meta.puid:
         written["puid"] = meta.puid
     if meta.metrics:
         written["metrics"] = [
-            {"type": "COUNTER", "key": metric.key, "value": metric.value, "tags": dict(metric.tags)}
+            {"type": metric.type, "key": metric.key, "value": metric.value, "tags": dict(metric.tags)}
             for metric in meta.metrics
         ]
     return {key: value for key, value in written.items() if value}
 
 
-def _meta_to_proto(meta: Meta, written: Any) -> None:
-    written.puid = meta.puid
+def meta_to_proto(meta: Meta, written: Any) -> None:
+    """Add to the protobuf `written` what `meta` holds; its own entries win."""
+    written.SetInParent()
+    if meta.puid:
+        written.puid = meta.puid
     for key, value in meta.tags.items():
         _fill(written.tags[key], value)
     written.requestPath.update(meta.request_path)
     for metric in meta.metrics:
-        written.metrics.add(key=metric.key, value=metric.value, tags=metric.tags)  # type 0 is COUNTER
+        written.metrics.add(key=metric.key, type=metric.type, value=metric.value, tags=metric.tags)
 
 
 def _fill(target: Any, value: Any) -> None:

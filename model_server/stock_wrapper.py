@@ -17,7 +17,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
-from model_server.errors import CallersFault
+from model_server.errors import CallersFault, ComeBackLater
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +36,9 @@ def error_blueprint() -> Any:
 
     blueprint = flask.Blueprint("install_model_errors", __name__)
 
-    def answer(http_status: int, message: str) -> Any:
+    def answer(http_status: int, message: str, reason: str = "MICROSERVICE_BAD_DATA") -> Any:
         logger.info("refused with %d: %s", http_status, message)
-        status = {"code": http_status, "info": message, "reason": "MICROSERVICE_BAD_DATA", "status": "FAILURE"}
+        status = {"code": http_status, "info": message, "reason": reason, "status": "FAILURE"}
         return flask.jsonify({"status": status}), http_status
 
     @blueprint.record_once
@@ -63,6 +63,10 @@ def error_blueprint() -> Any:
     def callers_fault(error: CallersFault) -> Any:
         return answer(error.http_status, error.message)
 
+    @blueprint.app_errorhandler(ComeBackLater)
+    def come_back_later(error: ComeBackLater) -> Any:
+        return answer(error.http_status, error.message, "MICROSERVICE_UNAVAILABLE")
+
     @blueprint.app_errorhandler(UnsupportedMediaType)
     def wrong_content_type(_: Any) -> Any:
         seen = flask.request.content_type or "missing"
@@ -80,11 +84,11 @@ def error_blueprint() -> Any:
 
 
 def adapt() -> None:
-    """If the stock wrapper runs us: INVALID_ARGUMENT for a caller's fault over gRPC, and no news of no metrics."""
+    """If the stock wrapper runs us: the right gRPC codes for our errors, and no news of no metrics."""
     wrapper = sys.modules.get("seldon_core.wrapper")
     if wrapper is None:
         return
-    for name in ("Predict", "SendFeedback"):
+    for name in ("Predict", "TransformInput", "Route", "SendFeedback"):
         _replace_once(wrapper.SeldonModelGRPC, name, _with_status_code)
     _replace_once(sys.modules["seldon_core.metrics"].SeldonMetrics, "update", _added_up)
 
@@ -155,5 +159,8 @@ def _with_status_code(method: Callable[[Any, Any, Any], Any]) -> Callable[[Any, 
         except CallersFault as error:
             logger.info("refused with INVALID_ARGUMENT: %s", error.message)
             return context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message[:MAX_GRPC_DETAILS_CHARACTERS])
+        except ComeBackLater as error:
+            logger.info("refused with UNAVAILABLE: %s", error.message)
+            return context.abort(grpc.StatusCode.UNAVAILABLE, error.message[:MAX_GRPC_DETAILS_CHARACTERS])
 
     return answer

@@ -1,4 +1,4 @@
-"""Fixtures that several planes share: a small world, and two small models trained on it."""
+"""Fixtures that several planes share: a small world, two small models trained on it, and an outlier detector."""
 
 from __future__ import annotations
 
@@ -40,4 +40,14 @@ def models(labelled, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("volumes") / "models"  # where pvc://models/NAME is looked for
     for name, feature_set in (("champion", "classic"), ("challenger", "funnel")):
         train(*labelled, feature_set=feature_set, folder=folder / name, data={"file": "made up"}, seed=1, threads=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def detector(labelled, models) -> Path:
+    """The folder of a small outlier detector, `detector` beside the models; alibi-detect takes seconds to import."""
+    from model_server.training.fit_detector import fit_detector
+
+    folder = models / "detector"
+    fit_detector(labelled[0], folder=folder, data={"file": "made up"}, seed=1, threads=1)
     return folder

@@ -144,6 +144,7 @@ class Driver:
                 score_sum,
                 reward,
                 answer.error,
+                plan.user(index),
             )
         )
         if reward is not None and plan.wants_feedback[index] and not self._stop.is_set():
@@ -152,7 +153,7 @@ class Driver:
     async def _send_feedback(self, index: int, answer: Answer, reward: int, predictor: str) -> None:
         try:
             await asyncio.sleep(self._feedback_delay_seconds)
-            said = await self._transport.feedback(self._plan.payloads[index], answer.reply, reward)
+            said = await self._transport.feedback(self._plan.payloads[index], answer, reward)
         except asyncio.CancelledError:
             now = time.monotonic() - self._start
             self._sink(Feedback(math.nan, now, Status.ABANDONED, reward, predictor))

@@ -44,6 +44,7 @@ def record_of(run: Run, finished_at: datetime) -> dict[str, Any]:
         },
         "feedback": {**summary.feedback_counts, "reasons": summary.feedback_reasons},
         "knows_outcomes": run.knows_outcomes,
+        "users_seen": summary.users_seen,
         "predictors": {name: _tally(tally) for name, tally in summary.predictors.items()},
         "latency": _durations(summary.latency),
         "service": _durations(summary.service),

@@ -14,7 +14,7 @@ from traffic_sim.latency import Durations
 from traffic_sim.results import Status
 from traffic_sim.senders import target_of
 from traffic_sim.simulate import Run
-from traffic_sim.summary import PredictorTally
+from traffic_sim.summary import PredictorTally, Summary
 
 BUSY_CORES: Final = 0.85
 """CPU of one sending process beyond which its own timing is in doubt; Locust warns at 90 %."""
@@ -37,7 +37,7 @@ def _heading(run: Run) -> RenderableType:
 
 def _predictors(run: Run) -> Table:
     summary = run.summary
-    table = Table(title="Good answers, by predictor", title_justify="left")
+    table = Table(title="Good answers, by predictor or arm", title_justify="left")
     table.add_column("predictor")
     for name in (
         "share",
@@ -129,10 +129,15 @@ def _notes(run: Run) -> list[Text]:
         notes.append(
             Text(f"the generator is busy beyond {BUSY_CORES:.0%} of a core a process: its timing is in doubt", "yellow")
         )
+    if scenario.n_users is not None:
+        notes.append(_users(summary))
     if not run.knows_outcomes:
         notes.append(Text("no feedback was sent: neither a truth file nor an install column says what came of a row"))
     elif scenario.feedback_ratio < 1:
         notes.append(Text(f"feedback was sent on {scenario.feedback_ratio:.1%} of the answers, chosen by its seed"))
+    planted = ", ".join(f"{rate:.2%} {kind}" for kind, rate in scenario.outliers.items() if rate)
+    if planted:
+        notes.append(Text(f"outliers among what was sent: {planted}"))
     if summary.counts[Status.DROPPED]:
         notes.append(
             Text(
@@ -142,6 +147,16 @@ def _notes(run: Run) -> list[Text]:
             )
         )
     return notes
+
+
+def _users(summary: Summary) -> Text:
+    inconsistent = summary.metrics["inconsistent_users"]
+    if summary.users_seen is None or inconsistent is None:
+        return Text("nothing tells who answered whom: the answers carry neither an arm nor a predictor", "yellow")
+    return Text(
+        f"users: {summary.users_seen:,} were answered, {inconsistent:,} of them by more than one arm "
+        "(inconsistent_users)"
+    )
 
 
 def _verdicts(run: Run) -> list[Text]:

@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import Final
 
 UNKNOWN_PREDICTOR: Final = "unknown"
-"""Stands for the predictor of an answer that carries no `meta.tags.predictor`, and of a request without answer."""
+"""Stands for the predictor of an answer that carries neither `meta.tags.arm` nor `meta.tags.predictor`, and of a
+request without answer."""
 
 
 class Status(StrEnum):
@@ -48,11 +49,14 @@ class Prediction:
     status: Status
     n_rows: int
     predictor: str = UNKNOWN_PREDICTOR
+    """Who answered: an arm, where a router in the graph chose one."""
     score_sum: float = math.nan
     """Sum of the answer's probabilities."""
     reward: int | None = None
     """1 if the best-scored ad was installed, 0 if not; None if unknown."""
     error: str = ""
+    user: int | None = None
+    """Whom it was about; None where requests name nobody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from model_server.impressions import MAX_ROWS
 from traffic_sim.errors import CallersFault
+from traffic_sim.outliers import OutlierKind
 from traffic_sim.pacing import ArrivalName
 from traffic_sim.thresholds import Threshold
 
@@ -24,7 +25,14 @@ MAX_RECORDS: Final = 10_000_000
 MAX_REQUESTS: Final = 2_000_000
 """Requests of one run; each one's result is kept until it is counted."""
 
-_STREAMS: Final = {"schedule": 101, "moments": 102, "outcomes": 103, "feedback": 104}
+_STREAMS: Final = {
+    "schedule": 101,
+    "moments": 102,
+    "outcomes": 103,
+    "feedback": 104,
+    "outliers": 105,
+    "users": 106,
+}
 """Apart from each other, and from the streams of the population and of `forkcast data`, which begin at 0."""
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -58,8 +66,14 @@ class Seeds(_Frozen):
     """Who installs (ranked world)."""
     feedback: Seed = 5
     """Which requests get feedback."""
+    outliers: Seed = 6
+    """Which rows become outliers, and what becomes of them."""
+    users: Seed = 7
+    """Which user each request is about, where `n_users` says how many there are."""
 
-    def rng(self, of: Literal["schedule", "moments", "outcomes", "feedback"]) -> np.random.Generator:
+    def rng(
+        self, of: Literal["schedule", "moments", "outcomes", "feedback", "outliers", "users"]
+    ) -> np.random.Generator:
         """A fresh generator; different for each source of chance, even where seeds are equal."""
         return np.random.default_rng([getattr(self, of), _STREAMS[of]])
 
@@ -89,6 +103,12 @@ class Scenario(_Frozen):
     truth: Path | None = None
     """Their labels. None: the file's own `install` column; if it has none, no feedback is sent."""
 
+    outliers: dict[OutlierKind, Ratio] = {}
+    """Rate of each kind among the rows (ranked world: among the users, all rows of whom become outliers)."""
+    n_users: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    """Users who come back: each request is about one of so many, drawn evenly, and names it in meta.tags.user. A sticky
+    split must answer all requests of a user by the same arm. None: requests name nobody."""
+
     feedback_ratio: Ratio = 0.05
     """Share of the answered requests that get feedback. A stock wrapper spends about 1 ms of CPU on each."""
     feedback_delay_seconds: Annotated[float, Field(ge=0, le=3_600)] = 1.0
@@ -114,6 +134,11 @@ class Scenario(_Frozen):
     """What must hold, as `latency_p99_milliseconds <= 100`; see `traffic_sim.thresholds`."""
 
     def model_post_init(self, _: Any) -> None:
+        if sum(self.outliers.values()) > 1:
+            raise InvalidScenario(
+                f"outliers: the rates sum to {sum(self.outliers.values()):g}; at most 1 is possible, since a row is an "
+                "outlier of one kind"
+            )
         if self.n_records > MAX_RECORDS or self.n_requests > MAX_REQUESTS:
             raise InvalidScenario(
                 f"{self.n_records:,.0f} records in {self.n_requests:,.0f} requests are too many for one run: at most "

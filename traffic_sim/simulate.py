@@ -51,6 +51,9 @@ def plan_of(scenario: Scenario, world: World) -> Plan:
     seeds = scenario.seeds
     pacer = PACERS[scenario.arrivals]
     planned_at = pacer(scenario.rate_requests_per_second, scenario.duration_seconds, seeds.rng("schedule"))
+    users = None
+    if scenario.n_users is not None:
+        users = seeds.rng("users").integers(scenario.n_users, size=len(planned_at))
     return make_plan(
         world(scenario, max(1, len(planned_at))),
         planned_at,
@@ -59,6 +62,7 @@ def plan_of(scenario: Scenario, world: World) -> Plan:
         rows_per_request=scenario.rows_per_request,
         feedback_ratio=scenario.feedback_ratio,
         rng=seeds.rng("feedback"),
+        users=users,
     )
 
 

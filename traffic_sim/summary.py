@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from traffic_sim.latency import Durations
-from traffic_sim.results import Feedback, Prediction, Status
+from traffic_sim.results import UNKNOWN_PREDICTOR, Feedback, Prediction, Status
 from traffic_sim.series import Series
 
 LATE_SECONDS: Final = 0.05
@@ -60,6 +60,8 @@ class Summary:
     """From the real send, of the same."""
     lag: Durations
     """From the planned to the real send: the generator's own."""
+    users_seen: int | None
+    """Users of whom it is known who answered them; None where requests name nobody."""
     reasons: dict[str, int]
     feedback_reasons: dict[str, int]
     series: list[dict[str, Any]]
@@ -86,6 +88,8 @@ class Accumulator:
         self._late = 0
         self._predictors: defaultdict[str, PredictorTally] = defaultdict(PredictorTally)
         self._timed_out_latency, self._timed_out_service = Durations(), Durations()
+        self._first_arms: dict[int, str] = {}
+        self._inconsistent_users: set[int] = set()
         self._reasons: Counter[str] = Counter()
         self._feedback_reasons: Counter[str] = Counter()
 
@@ -108,6 +112,8 @@ class Accumulator:
             self._timed_out_latency.add(result.finished_at - result.planned_at)
             self._timed_out_service.add(result.finished_at - result.sent_at)
         if result.status is Status.ANSWERED:
+            if result.user is not None:
+                self._add_user(result.user, result.predictor)
             tally = self._predictors[result.predictor]
             tally.n_answered += 1
             tally.n_rows += result.n_rows
@@ -118,6 +124,10 @@ class Accumulator:
             if result.reward is not None:
                 tally.n_outcomes += 1
                 tally.n_installs += result.reward
+
+    def _add_user(self, user: int, arm: str) -> None:
+        if arm != UNKNOWN_PREDICTOR and self._first_arms.setdefault(user, arm) != arm:
+            self._inconsistent_users.add(user)
 
     def _add_feedback(self, result: Feedback) -> None:
         self.feedback_counts[result.status] += 1
@@ -148,6 +158,7 @@ class Accumulator:
             latency=latency,
             service=service,
             lag=self.lag,
+            users_seen=len(self._first_arms) or None,
             reasons=dict(self._reasons.most_common()),
             feedback_reasons=dict(self._feedback_reasons.most_common()),
             series=self.series.close(),
@@ -156,7 +167,8 @@ class Accumulator:
                 feedback_counts,
                 latency,
                 service,
-                sum(tally.n_rows_in_time for tally in self._predictors.values()) / seconds,
+                answered_records_per_second=sum(t.n_rows_in_time for t in self._predictors.values()) / seconds,
+                inconsistent_users=len(self._inconsistent_users) if self._first_arms else None,
             ),
             generator_problem=_generator_problem(counts, planned, self.lag, self._max_lag_p99_seconds),
         )
@@ -167,7 +179,9 @@ def _metrics(
     feedback_counts: dict[Status, int],
     latency: Durations,
     service: Durations,
+    *,
     answered_records_per_second: float,
+    inconsistent_users: int | None,
 ) -> dict[str, float | None]:
     sent = sum(n for status, n in counts.items() if status.was_sent) - counts[Status.ABANDONED]
     errors = sum(n for status, n in counts.items() if status.is_error)
@@ -186,6 +200,7 @@ def _metrics(
         "service_p99_milliseconds": from_send.get("p99"),
         "answered_records_per_second": answered_records_per_second,
         "feedback_error_ratio": feedback_errors / feedback_sent if feedback_sent else None,
+        "inconsistent_users": inconsistent_users,
     }
 
 

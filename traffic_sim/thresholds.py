@@ -19,6 +19,7 @@ METRICS: Final[Mapping[str, str]] = {
     "service_p99_milliseconds": "99th percentile of latency from the real send",
     "answered_records_per_second": "records in good answers / duration of the run",
     "feedback_error_ratio": "feedback not accepted / feedback sent",
+    "inconsistent_users": "users whom more than one predictor or arm answered (scenarios with n_users)",
 }
 """The metrics that a threshold may name, and what they are."""
 

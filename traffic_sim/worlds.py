@@ -6,12 +6,14 @@ Everything is drawn before the run, so the same seeds and the same scores bring 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from traffic_sim.errors import CallersFault
+from traffic_sim.outliers import inject
 from traffic_sim.plan import Encounters
 from traffic_sim.population import Population
 from traffic_sim.scenario import Scenario
@@ -27,9 +29,8 @@ class NoSuchWorld(CallersFault):
 
 def encounters(scenario: Scenario, n_requests: int) -> Encounters:
     """What the scenario's world asks in n requests. Errors: NoSuchWorld, and those of the data's own readers."""
-    if scenario.world == "ranked":
-        return ranked(scenario, n_requests)
-    return replay(scenario, n_requests)
+    drawn = ranked(scenario, n_requests) if scenario.world == "ranked" else replay(scenario, n_requests)
+    return with_outliers(scenario, drawn) if any(scenario.outliers.values()) else drawn
 
 
 def replay(scenario: Scenario, n_requests: int) -> Encounters:
@@ -71,6 +72,17 @@ def ranked(scenario: Scenario, n_requests: int) -> Encounters:
     uniforms = scenario.seeds.rng("outcomes").random(n_requests)
     probability = scored.probability[rows].reshape(n_requests, -1)
     return Encounters(scored.impressions.take(rows), uniforms[:, None] < probability)
+
+
+def with_outliers(scenario: Scenario, drawn: Encounters) -> Encounters:
+    """The same encounters, in which some rows (ranked world: all rows of some users) are outliers.
+
+    Outcomes stay: they are those of the user whose place an outlier takes.
+    """
+    rows_per_user = scenario.rows_per_request if scenario.world == "ranked" else 1
+    injected = inject(drawn.impressions, scenario.outliers, scenario.seeds.rng("outliers"), rows_per_user)
+    kinds = injected.kind.reshape(-1, scenario.rows_per_request)
+    return replace(drawn, impressions=injected.impressions, outlier_kinds=kinds)
 
 
 def _refuse_absent(path: Path, hint: str) -> None:

@@ -13,6 +13,7 @@ import typer
 OVERLAY: Final = "kustomize/overlays/ab-test"
 CHAMPION: Final = "models/champion"
 CHALLENGER: Final = "models/challenger"
+DETECTOR: Final = "models/detector"
 
 
 def demo(
@@ -21,7 +22,7 @@ def demo(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The gateway's port.")] = 8003,
     retrain: Annotated[bool, typer.Option(help="Make data and models anew, also if they are there.")] = False,
 ) -> None:
-    """Make data, train two models, run the A/B overlay, send traffic at 5,000 records/s, show what came back.
+    """Make data, train two models, fit the outlier detector, run the A/B overlay, send it traffic, show what came back.
 
     Every step is a forkcast command, printed before it runs. Data and models that are there already are kept. What was
     started is stopped at the end, also after an error or Ctrl-C.
@@ -32,9 +33,14 @@ def demo(
     gateway = f"127.0.0.1:{port}"
     if retrain or not Path("data/test_truth.csv").exists():
         _run("data", "--out", "data", "--train-rows", "200000", "--test-rows", "50000", "--seed", "1")
-    for features, folder in (("classic", CHAMPION), ("funnel", CHALLENGER)):
+    made_by = {
+        CHAMPION: ("train", "--features", "classic"),
+        CHALLENGER: ("train", "--features", "funnel"),
+        DETECTOR: ("fit-detector",),
+    }
+    for folder, command in made_by.items():
         if retrain or not Path(folder, "manifest.json").exists():
-            _run("train", "--features", features, "--data", "data/train_data.csv", "--out", folder)
+            _run(*command, "--data", "data/train_data.csv", "--out", folder)
         else:
             typer.echo(f"\n{folder} is there already; `forkcast demo --retrain` makes it anew")
     _run("evaluate", CHAMPION, CHALLENGER)

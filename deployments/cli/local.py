@@ -325,10 +325,10 @@ def _cluster_options(context: str | None, kubeconfig: Path | None, namespace: st
 
 
 def _rendered(overlay: Path) -> tuple[str, str]:
-    from deployments.render import render
+    from deployments.checking import rendered
 
-    rendered = render(overlay)
-    return rendered.text, rendered.source
+    found = rendered(overlay)
+    return found.text, found.source
 
 
 def _detach(arguments: list[str], state: StateFolder) -> None:

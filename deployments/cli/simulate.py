@@ -60,6 +60,10 @@ def simulate(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="CSV with the rows of the replay world.")] = None,
     truth: Annotated[Path | None, typer.Option(help="CSV with their labels; without one, no feedback is sent.")] = None,
+    users: Annotated[
+        int | None,
+        typer.Option(help="Users who come back; each request names one in meta.tags.user, for sticky splits.", min=1),
+    ] = None,
     feedback_ratio: Annotated[
         float | None, typer.Option(help="Share of the answers that get feedback, 0 to 1.", min=0, max=1)
     ] = None,
@@ -76,6 +80,10 @@ def simulate(
     seed_moments: Annotated[int | None, typer.Option(help="Which rows, or users and ads, are asked for.")] = None,
     seed_outcomes: Annotated[int | None, typer.Option(help="Who installs.")] = None,
     seed_feedback: Annotated[int | None, typer.Option(help="Which answers get feedback.")] = None,
+    seed_outliers: Annotated[
+        int | None, typer.Option(help="Which rows are outliers, where the scenario has any.")
+    ] = None,
+    seed_users: Annotated[int | None, typer.Option(help="Which user each request is about.")] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write everything that was measured to this file.")
     ] = None,
@@ -106,6 +114,8 @@ def simulate(
         "moments": seed_moments,
         "outcomes": seed_outcomes,
         "feedback": seed_feedback,
+        "outliers": seed_outliers,
+        "users": seed_users,
     }
     options = {
         "rate_records_per_second": rate,
@@ -120,6 +130,7 @@ def simulate(
         "world": world,
         "data": data,
         "truth": truth,
+        "n_users": users,
         "feedback_ratio": feedback_ratio,
         "feedback_delay_seconds": feedback_delay,
         "timeout_seconds": timeout,

@@ -15,10 +15,11 @@ from typing import Any, Final
 
 import yaml
 
-from deployments.cluster.wanted import ENGINE, Workload, predictor_service, shares
+from deployments.cluster.wanted import ENGINE, Workload, shares
 from deployments.seldon.defaults import defaulted
 from deployments.seldon.findings import Place, written
 from deployments.seldon.model import SeldonDeployment
+from deployments.seldon.names import predictor_service
 
 AMBASSADOR_V1: Final = "getambassador.io/config"
 _SUFFIXES: Final = {
@@ -120,7 +121,7 @@ def istio_shares(route: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, in
 
 def _mappings_behind(deployment: SeldonDeployment, mappings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for i, predictor in enumerate(deployment.spec.predictors):
-        service = f"{predictor_service(deployment, predictor)}.{deployment.namespace}:"
+        service = f"{predictor_service(deployment.name, predictor)}.{deployment.namespace}:"
         own = [each["spec"] for each in mappings if str(each["spec"].get("service", "")).startswith(service)]
         weight = 0 if i == 0 and not predictor.shadow else predictor.traffic or 0  # the first one gets what is left
         wrong = [

@@ -12,9 +12,10 @@ from deployments.cluster.carried import istio_shares
 from deployments.cluster.inventory import SERVING, Inventory, is_ours
 from deployments.cluster.pods import is_ready, troubles
 from deployments.cluster.readiness import Objects, all_pods_of, gateway_objects, owned, pods_of
-from deployments.cluster.wanted import ENGINE, Workload, predictor_service, workloads
+from deployments.cluster.wanted import ENGINE, Workload, workloads
 from deployments.seldon.claims import model_uri
 from deployments.seldon.model import Predictor, SeldonDeployment, Unit
+from deployments.seldon.names import predictor_service
 from deployments.seldon.schema import parse
 
 type Versions = Mapping[tuple[str, str, str], str]
@@ -49,8 +50,7 @@ def described(inventories: Sequence[Inventory], objects: Objects, versions: Vers
 
 def typed(live: Mapping[str, Any]) -> SeldonDeployment | None:
     """A stored SeldonDeployment; None where it was stored under rules that ours do not know."""
-    found = parse({key: value for key, value in live.items() if key != "status"})
-    return found if isinstance(found, SeldonDeployment) else None
+    return parse({key: value for key, value in live.items() if key != "status"}).deployment
 
 
 def workload_objects(
@@ -166,7 +166,7 @@ def _gateway_percent(deployment: SeldonDeployment, live: Mapping[str, Any], obje
             return weights | {name: percent or 100 for name, percent in mirrored.items()}
     found: dict[str, int] = {}
     for predictor in deployment.spec.predictors:
-        address = f"{predictor_service(deployment, predictor)}.{deployment.namespace}:"
+        address = f"{predictor_service(deployment.name, predictor)}.{deployment.namespace}:"
         for mapping in of_gateway["Mapping"]:
             spec = mapping["spec"]
             if str(spec.get("service", "")).startswith(address) and not spec.get("grpc") and "weight" in spec:

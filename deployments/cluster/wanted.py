@@ -6,16 +6,15 @@ component and the line of the file that it comes from.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from deployments.seldon.defaults import MAX_NAME_LENGTH, defaulted, has_separate_engine
+from deployments.seldon.defaults import defaulted, has_separate_engine
 from deployments.seldon.findings import Place
 from deployments.seldon.graph_rules import NO_ENGINE
 from deployments.seldon.model import ComponentSpec, Predictor, SeldonDeployment
-from deployments.seldon.rules import SERVICE_NAME
+from deployments.seldon.names import pod_name, short_name
 
 ENGINE: Final = "seldon-container-engine"
 
@@ -54,19 +53,14 @@ def workloads(deployment: SeldonDeployment) -> list[Workload]:
 
 def _of(whole: SeldonDeployment, predictor: Predictor, i: int) -> Iterator[Workload]:
     for j, component in enumerate(predictor.component_specs):
-        yield Workload(_name(whole, predictor, component, j), i, j, _replicas(whole, predictor, component))
+        yield Workload(pod_name(whole.name, predictor.name, j, component), i, j, _replicas(whole, predictor, component))
     if has_separate_engine(whole) and predictor.annotations.get(NO_ENGINE, "").lower() != "true":
         said = (predictor.svc_orch_spec.replicas, predictor.replicas, whole.spec.replicas)
         replicas = next((each for each in said if each is not None), None)
-        yield Workload(_short(f"{whole.name}-{predictor.name}-svc-orch"), i, None, replicas)
+        yield Workload(short_name(f"{whole.name}-{predictor.name}-svc-orch"), i, None, replicas)
     if predictor.explainer is not None and predictor.explainer.type:
-        name = _short(f"{whole.name}-{predictor.name}-explainer")
+        name = short_name(f"{whole.name}-{predictor.name}-explainer")
         yield Workload(name, i, None, None, is_explainer=True)
-
-
-def predictor_service(deployment: SeldonDeployment, predictor: Predictor) -> str:
-    """The Service that the gateway sends a predictor's requests to."""
-    return predictor.annotations.get(SERVICE_NAME) or _short(f"{deployment.name}-{predictor.name}")
 
 
 @dataclass(frozen=True)
@@ -85,17 +79,6 @@ def shares(deployment: SeldonDeployment) -> Shares:
         {each.name: each.traffic or 0 for each in predictors if not each.shadow},
         {each.name: each.traffic or 0 for each in predictors if each.shadow},
     )
-
-
-def _name(deployment: SeldonDeployment, predictor: Predictor, component: ComponentSpec, index: int) -> str:
-    own = component.metadata.name or "-".join(container.name for container in component.spec.containers)
-    return _short(f"{deployment.name}-{predictor.name}-{index}-{own}")
-
-
-def _short(name: str) -> str:
-    if len(name) <= MAX_NAME_LENGTH:
-        return name
-    return f"seldon-{hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()}"
 
 
 def _replicas(deployment: SeldonDeployment, predictor: Predictor, component: ComponentSpec) -> int | None:

@@ -35,7 +35,8 @@ def described(
             {
                 "namespace": route.namespace,
                 "name": route.deployment,
-                "path": f"/seldon/{route.namespace}/{route.deployment}",
+                "path": f"/seldon/{route.namespace}/{route.name_in_path}",
+                **({"header": str(route.header)} if route.header else {}),
             }
             for route in routes
         ],

@@ -77,7 +77,8 @@ def clusters(servers: Sequence[PredictorServer], ports: Mapping[str, Ports], ver
 
 def routes(plan: Plan, version: str) -> Document:
     """How requests find their cluster, and the answer for those that find none."""
-    table = [entry for route in plan.routes for entry in (_rest_route(route), _grpc_route(route))]
+    # The first that matches is taken, so what asks for a header, and then for its value, comes first.
+    table = [entry for route in sorted(plan.routes, key=_breadth) for entry in (_rest_route(route), _grpc_route(route))]
     virtual_host = {
         "name": ROUTES,
         "domains": ["*"],
@@ -106,7 +107,7 @@ def clusters_of(servers: Iterable[PredictorServer]) -> list[str]:
 
 def rest_prefix(route: Route) -> str:
     """The path under which a deployment is reached: Seldon's, /seldon/<namespace>/<deployment>/."""
-    return f"/seldon/{route.namespace}/{route.deployment}/"
+    return f"/seldon/{route.namespace}/{route.name_in_path}/"
 
 
 def _watched(file: str) -> Document:
@@ -185,19 +186,20 @@ def _cluster(name: str, port: int, health_port: int, protocol: Document) -> Docu
 def _rest_route(route: Route) -> Document:
     action = _action(route, rest_cluster, route.rest_timeout_seconds)
     return {
-        "name": f"{route.namespace}/{route.deployment} REST",
-        "match": {"prefix": rest_prefix(route)},
+        "name": f"{_name(route)} REST",
+        "match": {"prefix": rest_prefix(route), **({"headers": rule} if (rule := _header_rule(route)) else {})},
         "route": action | {"prefix_rewrite": "/"},
     }
 
 
 def _grpc_route(route: Route) -> Document:
-    metadata = {"seldon": route.deployment, "namespace": route.namespace}
+    metadata = {"seldon": route.name_in_path, "namespace": route.namespace}
     return {
-        "name": f"{route.namespace}/{route.deployment} gRPC",
+        "name": f"{_name(route)} gRPC",
         "match": {
             "prefix": "/seldon.protos.",
-            "headers": [{"name": name, "string_match": {"exact": value}} for name, value in metadata.items()],
+            "headers": [{"name": name, "string_match": {"exact": value}} for name, value in metadata.items()]
+            + _header_rule(route),
         },
         "route": _action(route, grpc_cluster, route.grpc_timeout_seconds),
         "typed_per_filter_config": {"envoy.filters.http.buffer": {"@type": _BUFFER_PER_ROUTE, "disabled": True}},
@@ -213,11 +215,30 @@ def _action(route: Route, cluster_of: ClusterOf, timeout_seconds: float | None) 
     action: Document = {
         "weighted_clusters": {"clusters": weights},
         "timeout": _duration(timeout_seconds or 0),  # 0 is Envoy's word for none
-        "retry_policy": {"retry_on": RETRY_ON, "num_retries": route.retries},
+        "retry_policy": _retries(route),
     }
     if route.shadow is not None:
         action["request_mirror_policies"] = [_mirror(route.shadow, cluster_of)]
     return action
+
+
+def _retries(route: Route) -> Document:
+    policy: Document = {"retry_on": RETRY_ON, "num_retries": route.retries}
+    if route.retry_timeout_seconds is not None:
+        policy["per_try_timeout"] = _duration(route.retry_timeout_seconds)
+    return policy
+
+
+def _name(route: Route) -> str:
+    return f"{route.namespace}/{route.deployment}"
+
+
+def _header_rule(route: Route) -> list[Document]:
+    if route.header is None:
+        return []
+    if route.header.value is None:
+        return [{"name": route.header.name, "present_match": True}]
+    return [{"name": route.header.name, "string_match": {"exact": route.header.value}}]
 
 
 def _mirror(shadow: Destination, cluster_of: ClusterOf) -> Document:
@@ -227,12 +248,22 @@ def _mirror(shadow: Destination, cluster_of: ClusterOf) -> Document:
 
 def _nothing_here(plan: Plan) -> Document:
     accepted = "".join(
-        f"  REST: POST {rest_prefix(route)}api/v1.0/predictions\n"
-        f"  gRPC: /seldon.protos.Seldon/Predict with metadata seldon={route.deployment}, namespace={route.namespace}\n"
+        f"  REST: POST {rest_prefix(route)}api/v1.0/predictions{_asked_of(route)}\n"
+        f"  gRPC: /seldon.protos.Seldon/Predict with metadata seldon={route.name_in_path}, "
+        f"namespace={route.namespace}{_asked_of(route)}\n"
         for route in plan.routes
     )
     body = {"inline_string": f"Nothing is served at this path. What is:\n{accepted}"}
     return {"match": {"prefix": "/"}, "direct_response": {"status": 404, "body": body}}
+
+
+def _asked_of(route: Route) -> str:
+    return f" (header {route.header})" if route.header else ""
+
+
+def _breadth(route: Route) -> int:
+    """The less of a path's requests it takes, the less."""
+    return 2 if route.header is None else 1 if route.header.value is None else 0
 
 
 def _header(name: str, value: str) -> Document:

@@ -21,6 +21,8 @@ from deployments.seldon import (
 GRAPH_SERVER: Final = "model_server.graph"
 STOCK_WRAPPER: Final = "deployments.local.stock_wrapper"
 MATH_THREADS: Final = "OMP_NUM_THREADS"
+MOST_PROCESSES: Final = 4
+"""Of a predictor: an overlay for a cluster may ask for more replicas than a machine has room for."""
 OF_A_STOCK_WRAPPER: Final = {
     MATH_THREADS: "1",
     "GUNICORN_THREADS": "2",  # with one, it closes the connection after each answer
@@ -66,13 +68,24 @@ def predictor_server(
     return PredictorServer(
         name=server_name(deployment, predictor),
         predictor=predictor.name,
-        argv=(python, "-m", GRAPH_SERVER, *whose, "--volumes", str(volumes.resolve())),
+        argv=(
+            *(python, "-m", GRAPH_SERVER, *whose),
+            *("--workers", str(processes_of(deployment, predictor))),
+            *("--volumes", str(volumes.resolve())),
+        ),
         variables=_of_one_process([of_nodes[name] for name in here]) | engine_variables(deployment, predictor),
         described=described,
         annotations=pod_annotations(deployment, predictor),
         models=own_models,
         wrappers=tuple(wrappers),
     )
+
+
+def processes_of(deployment: SeldonDeployment, predictor: Predictor) -> int:
+    """How many processes answer for a predictor here: one for each replica of the pod that holds its orchestrator."""
+    asked = [component.replicas for component in predictor.component_specs[:1]]
+    replicas = next((each for each in (*asked, predictor.replicas, deployment.spec.replicas) if each is not None), 1)
+    return max(1, min(replicas, MOST_PROCESSES))
 
 
 def _containers(told: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, str]]]:

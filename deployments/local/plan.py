@@ -24,6 +24,17 @@ class Destination:
 
 
 @dataclass(frozen=True)
+class HeaderRule:
+    """A header by which a request is chosen: its name in lower case, and its value; None is whatever value."""
+
+    name: str
+    value: str | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.value is None else f"{self.name}: {self.value}"
+
+
+@dataclass(frozen=True)
 class Route:
     """How the requests of one SeldonDeployment are spread. Timeouts in seconds; None waits for ever, as Istio does."""
 
@@ -34,11 +45,21 @@ class Route:
     rest_timeout_seconds: float | None = None
     grpc_timeout_seconds: float | None = None
     retries: int = DEFAULT_RETRIES
+    retry_timeout_seconds: float | None = None
+    """Of each try; None is the whole request's."""
+    served_as: str | None = None
+    """The name in the path and in the metadata of gRPC, where it is not the deployment's own."""
+    header: HeaderRule | None = None
+    """Which of the requests under that name it takes; None takes those that no other route takes."""
 
     def __post_init__(self) -> None:
         total = sum(destination.percent for destination in self.destinations)
         if total != 100:
             raise ValueError(f"the traffic of {self.deployment} sums to {total} %; it must be 100")
+
+    @property
+    def name_in_path(self) -> str:
+        return self.served_as or self.deployment
 
     @property
     def all(self) -> tuple[Destination, ...]:

@@ -7,11 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from deployments.local.companions import Companions
+from deployments.local.header_rules import header_rule, path_name
 from deployments.local.localized import claimed_uris
 from deployments.local.placing import predictor_server
 from deployments.local.plan import DEFAULT_RETRIES, Destination, Plan, Route
 from deployments.local.programs import ModelFolder, PredictorServer
-from deployments.local.refusals import GRPC_TIMEOUT, REST_TIMEOUT, RETRIES, require_supported
+from deployments.local.refusals import (
+    AMBASSADOR_RETRIES,
+    GRPC_TIMEOUT,
+    REST_TIMEOUT,
+    RETRIES,
+    RETRY_TIMEOUT,
+    require_supported,
+)
 from deployments.seldon import Predictor, SeldonDeployment
 
 type ServerOf = Callable[[SeldonDeployment, Predictor], PredictorServer]
@@ -60,7 +68,7 @@ def _route(deployment: SeldonDeployment, server_of: ServerOf) -> Route:
         milliseconds = number(annotation)
         return None if milliseconds is None else milliseconds / 1000
 
-    retries = number(RETRIES)
+    of_istio, of_ambassador = number(RETRIES), number(AMBASSADOR_RETRIES)
     return Route(
         namespace=deployment.namespace,
         deployment=deployment.name,
@@ -73,5 +81,9 @@ def _route(deployment: SeldonDeployment, server_of: ServerOf) -> Route:
         shadow=Destination(server_of(deployment, shadows[0]), shadows[0].traffic or 100) if shadows else None,
         rest_timeout_seconds=seconds(REST_TIMEOUT),
         grpc_timeout_seconds=seconds(GRPC_TIMEOUT),
-        retries=DEFAULT_RETRIES if retries is None else retries,
+        retries=next((each for each in (of_istio, of_ambassador) if each is not None), DEFAULT_RETRIES),
+        # As Seldon has it, the timeout of a try counts where there is a number of tries.
+        retry_timeout_seconds=None if of_istio is None else number(RETRY_TIMEOUT),
+        served_as=None if path_name(deployment) == deployment.name else path_name(deployment),
+        header=header_rule(deployment),
     )

@@ -7,11 +7,14 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from deployments.local.errors import UnsupportedOverlay
+from deployments.local.header_rules import refusals as header_rules
 from deployments.seldon import Container, Predictor, SeldonDeployment, Unit
 
 REST_TIMEOUT: Final = "seldon.io/rest-timeout"
 GRPC_TIMEOUT: Final = "seldon.io/grpc-timeout"
 RETRIES: Final = "seldon.io/istio-retries"
+RETRY_TIMEOUT: Final = "seldon.io/istio-retries-timeout"
+AMBASSADOR_RETRIES: Final = "seldon.io/ambassador-retries"
 LOCAL_SCHEMES: Final = ("", "file", "pvc")
 """Of a `modelUri` that is a folder of this machine."""
 
@@ -26,6 +29,7 @@ def require_supported(deployments: Sequence[SeldonDeployment], *, isolated: bool
     """Errors: UnsupportedOverlay with everything that the graph server, or isolated the stock wrapper, cannot do."""
     found = [refusal for deployment in deployments for refusal in _of_deployment(deployment, isolated=isolated)]
     found += [f"{name}: two predictors would have this name; rename one" for name in _repeated_names(deployments)]
+    found += header_rules(deployments)
     if not deployments:
         found.append("no SeldonDeployment is in it; one is needed")
     if found:
@@ -61,7 +65,7 @@ def _of_deployment(deployment: SeldonDeployment, *, isolated: bool) -> Iterator[
         yield f"{deployment.name}: protocol {deployment.spec.protocol}; `seldon` is what the graph server speaks"
     if deployment.spec.server_type == "kafka":
         yield f"{deployment.name}: serverType kafka; only `rpc` runs here"
-    for annotation in (REST_TIMEOUT, GRPC_TIMEOUT, RETRIES):
+    for annotation in (REST_TIMEOUT, GRPC_TIMEOUT, RETRIES, RETRY_TIMEOUT, AMBASSADOR_RETRIES):
         value = deployment.annotations.get(annotation)
         if value is not None and not value.isdecimal():
             yield f'{deployment.name}: annotation {annotation} is "{value}"; a whole number is accepted'
@@ -71,8 +75,6 @@ def _of_deployment(deployment: SeldonDeployment, *, isolated: bool) -> Iterator[
 
 
 def _of_predictor(predictor: Predictor, *, isolated: bool) -> Iterator[str]:
-    for name in _repeated([unit.name for unit in predictor.graph.walk()]):
-        yield f"several nodes are called {name}; a name is a node's own"
     for unit in predictor.graph.walk():
         yield from _of_node(unit, predictor)
         if isolated and unit.model_uri and urlsplit(unit.model_uri).scheme not in LOCAL_SCHEMES:

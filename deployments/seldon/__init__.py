@@ -6,14 +6,16 @@ writes anything.
 
 from deployments.seldon.claims import claimed_uri, model_uri
 from deployments.seldon.defaults import defaulted
+from deployments.seldon.differences import between_deployments
 from deployments.seldon.documents import documents
-from deployments.seldon.environment import environment
-from deployments.seldon.findings import Finding, InvalidDeployment, RefusedBy
-from deployments.seldon.load import load_documents
+from deployments.seldon.environment import container_ports, environment, variables
+from deployments.seldon.findings import Finding, InvalidDeployment, RefusedBy, Warned
+from deployments.seldon.load import load_documents, sound
 from deployments.seldon.model import DEFAULT_NAMESPACE, Predictor, SeldonDeployment, Unit
 from deployments.seldon.orchestrator import engine_predictor, engine_variables, pod_annotations, podinfo
 from deployments.seldon.pods import Container, EnvVar
 from deployments.seldon.rules import findings, webhook_message
+from deployments.seldon.verdict import Verdict, verdicts
 
 __all__ = [
     "DEFAULT_NAMESPACE",
@@ -25,7 +27,11 @@ __all__ = [
     "RefusedBy",
     "SeldonDeployment",
     "Unit",
+    "Verdict",
+    "Warned",
+    "between_deployments",
     "claimed_uri",
+    "container_ports",
     "defaulted",
     "documents",
     "engine_predictor",
@@ -36,5 +42,8 @@ __all__ = [
     "model_uri",
     "pod_annotations",
     "podinfo",
+    "sound",
+    "variables",
+    "verdicts",
     "webhook_message",
 ]

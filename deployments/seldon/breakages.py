@@ -1,30 +1,25 @@
-"""What Seldon's admission lets pass and Seldon then breaks on: refused here, before anything starts. Pure.
+"""What a cluster takes and runs, but not so that it works: refused here, before anything starts. Pure.
 
-These findings are ours; a cluster takes the object and then creates nothing, or runs it without what it says.
-Measured on Seldon Core 1.17.1.
+These findings are ours. Measured on Seldon Core 1.17.1.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from deployments.seldon import servers
-from deployments.seldon.defaults import SEPARATE_ENGINE, defaulted, has_separate_engine
 from deployments.seldon.findings import Finding, Place, RefusedBy, go_quoted, written
-from deployments.seldon.graph_rules import NO_ENGINE
 from deployments.seldon.model import Predictor, SeldonDeployment, Unit
+from deployments.seldon.operator_rules import GATEWAY_NUMBERS, is_go_integer, looked_up
 from deployments.seldon.pods import Container
 
-WHOLE_NUMBERS: Final[Mapping[str, str]] = {
+ENGINE_CONTAINER: Final = "seldon-container-engine"
+POD_NUMBERS: Final[Mapping[str, str]] = {
     "seldon.io/rest-timeout": "milliseconds",
     "seldon.io/grpc-timeout": "milliseconds",
     "seldon.io/grpc-max-message-size": "bytes",
-    "seldon.io/istio-retries": "attempts",
-    "seldon.io/istio-retries-timeout": "seconds",
 }
-"""Annotations that Seldon reads as a whole number, with their units."""
+"""Annotations that the orchestrator reads as a whole number in its pod, with their units."""
 
 PORT_VARIABLES: Final = (
     "PREDICTIVE_UNIT_HTTP_SERVICE_PORT",
@@ -35,18 +30,16 @@ PORT_VARIABLES: Final = (
 
 
 def breakages(deployment: SeldonDeployment) -> Iterator[Finding]:
-    spec = deployment.spec
-    yield from _numbers(deployment.metadata.annotations, ("metadata", "annotations"))
-    # Those of the metadata never reach a pod, so only the others may not hold "=".
-    for texts, place in _annotations_of_pods(deployment):
-        yield from _numbers(texts, place)
-        yield from _equals_signs(texts, place)
-    for i, predictor in enumerate(spec.predictors):
-        yield from _wiped_environments(predictor, ("spec", "predictors", i))
-        yield from _unknown_servers(predictor.graph, predictor, ("spec", "predictors", i, "graph"))
+    yield from _numbers(deployment)
+    for i, predictor in enumerate(deployment.spec.predictors):
+        place: Place = ("spec", "predictors", i)
+        yield from _wiped_environments(predictor, place)
+        yield from _containers(predictor, place)
+        yield from _repeated_nodes(predictor.graph, (*place, "graph"), set())
 
 
-def _annotations_of_pods(deployment: SeldonDeployment) -> Iterator[tuple[Mapping[str, str], Place]]:
+def annotations_of_pods(deployment: SeldonDeployment) -> Iterator[tuple[Mapping[str, str], Place]]:
+    """Those that reach a pod, and where they stand; those of the metadata never do."""
     yield deployment.spec.annotations, ("spec", "annotations")
     for i, predictor in enumerate(deployment.spec.predictors):
         place: Place = ("spec", "predictors", i)
@@ -55,21 +48,17 @@ def _annotations_of_pods(deployment: SeldonDeployment) -> Iterator[tuple[Mapping
             yield component.metadata.annotations, (*place, "componentSpecs", j, "metadata", "annotations")
 
 
-def _numbers(texts: Mapping[str, str], place: Place) -> Iterator[Finding]:
-    for key, unit in WHOLE_NUMBERS.items():
-        value = texts.get(key)
-        if value is not None and not re.fullmatch(r"[+-]?[0-9]+", value):
-            message = f"{go_quoted(value)} is no whole number of {unit}"
-            advice = 'Seldon admits it and then fails on it; write digits alone, in quotes, such as "5000"'
-            yield _ours((*place, key), message, advice)
-
-
-def _equals_signs(texts: Mapping[str, str], place: Place) -> Iterator[Finding]:
-    for key, value in texts.items():
-        if "=" in value:
-            message = f'{go_quoted(value)} holds "="'
-            advice = "Seldon's executor then ignores every annotation, timeouts included; write it without"
-            yield _ours((*place, key), message, advice)
+def _numbers(deployment: SeldonDeployment) -> Iterator[Finding]:
+    metadata: tuple[Mapping[str, str], Place] = (deployment.metadata.annotations, ("metadata", "annotations"))
+    for texts, place in (metadata, *annotations_of_pods(deployment)):
+        for key, unit in {**GATEWAY_NUMBERS, **POD_NUMBERS}.items():
+            here = (*place, key)
+            found = looked_up(deployment, key)
+            if key in GATEWAY_NUMBERS and found is not None and found[1] == here:
+                continue  # the operator fails on it
+            if key in texts and not is_go_integer(texts[key]):
+                advice = 'a cluster ignores it or fails on it; write digits alone, in quotes, such as "5000"'
+                yield _ours(here, f"{go_quoted(texts[key])} is no whole number of {unit}", advice)
 
 
 def _wiped_environments(predictor: Predictor, place: Place) -> Iterator[Finding]:
@@ -96,32 +85,27 @@ def _wiped_environment(unit: Unit, container: Container, place: Place) -> Iterat
             yield _ours((*place, i, "name"), message, advice)
 
 
-def _unknown_servers(unit: Unit, predictor: Predictor, place: Place) -> Iterator[Finding]:
-    container = predictor.container(unit.name)
-    # Without an image of its own it is Seldon's finding already.
-    has_image = container is not None and container.image
-    if servers.is_prepackaged(unit.implementation) and unit.implementation not in servers.IMAGES and has_image:
-        message = f"{go_quoted(unit.implementation or '')} is no prepackaged server"
-        advice = f"Seldon admits it and then creates nothing; known: {', '.join(servers.IMAGES)}"
-        yield _ours((*place, "implementation"), message, advice)
+def _containers(predictor: Predictor, place: Place) -> Iterator[Finding]:
+    pods: dict[str, int] = {}
+    for j, component in enumerate(predictor.component_specs):
+        for k, container in enumerate(component.spec.containers):
+            here = (*place, "componentSpecs", j, "spec", "containers", k, "name")
+            if container.name == ENGINE_CONTAINER:
+                message = f"{ENGINE_CONTAINER} is the name of Seldon's own orchestrator"
+                advice = "Seldon then adds none, and the predictor's Service finds no pod; rename the container"
+                yield _ours(here, message, advice)
+            if pods.setdefault(container.name, j) != j:
+                message = f"a container called {container.name} stands in componentSpecs[{pods[container.name]}] too"
+                yield _ours(here, message, "a graph node has one container, and one Service of that name; rename one")
+
+
+def _repeated_nodes(unit: Unit, place: Place, seen: set[str]) -> Iterator[Finding]:
+    if unit.name in seen:
+        message = f"another node of the graph is called {unit.name}"
+        yield _ours((*place, "name"), message, "Seldon gives this one no address, and so cannot reach it; rename it")
+    seen.add(unit.name)
     for i, child in enumerate(unit.children):
-        yield from _unknown_servers(child, predictor, (*place, "children", i))
-
-
-def engines_without_place(deployment: SeldonDeployment) -> Iterator[Finding]:
-    if has_separate_engine(deployment):
-        return
-    for i, predictor in enumerate(defaulted(deployment).spec.predictors):
-        if predictor.annotations.get(NO_ENGINE, "").lower() == "true":
-            continue  # none is to be placed
-        hosts = {unit.endpoint.service_host for unit in predictor.graph.walk() if unit.endpoint is not None}
-        if "localhost" not in hosts:
-            message = "no graph node runs in the first componentSpec, where Seldon puts its orchestrator"
-            advice = (
-                "Seldon admits it and then creates nothing; put the container of a graph node there, or set the "
-                f'annotation {SEPARATE_ENGINE} of the spec to "true"'
-            )
-            yield _ours(("spec", "predictors", i, "componentSpecs", 0), message, advice)
+        yield from _repeated_nodes(child, (*place, "children", i), seen)
 
 
 def _ours(place: Place, message: str, advice: str) -> Finding:

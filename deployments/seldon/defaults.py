@@ -6,13 +6,13 @@ termination messages, the volume with the annotations.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from deployments.seldon import servers
 from deployments.seldon.model import ComponentSpec, Endpoint, Predictor, SeldonDeployment, Unit
+from deployments.seldon.names import container_service
 from deployments.seldon.pods import Container, ContainerPort
 
 FIRST_HTTP_PORT: Final = 9000
@@ -20,8 +20,6 @@ FIRST_GRPC_PORT: Final = 9500
 FIRST_METRICS_PORT: Final = 6000
 METRICS_PORT_NAME: Final = "metrics"
 SEPARATE_ENGINE: Final = "seldon.io/engine-separate-pod"
-MAX_NAME_LENGTH: Final = 63
-"""Characters of a Kubernetes label, and so of the names of what the operator creates."""
 
 
 def defaulted(deployment: SeldonDeployment) -> SeldonDeployment:
@@ -140,16 +138,8 @@ def _endpoint(unit: Unit, host: str, http_port: int, grpc_port: int, deployment:
 
 
 def _host(container: Container, predictor: Predictor, deployment: SeldonDeployment) -> str:
-    service = service_name(deployment.name, predictor.name, container.name)
+    service = container_service(deployment.name, predictor.name, container.name)
     return f"{service}.{deployment.namespace}.svc.cluster.local"
-
-
-def service_name(deployment: str, predictor: str, container: str) -> str:
-    """The Kubernetes Service of a graph node's container."""
-    name = f"{deployment}-{predictor}-{container}"
-    if len(name) <= MAX_NAME_LENGTH:
-        return name
-    return f"seldon-{hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()}"
 
 
 def _with_endpoints(unit: Unit, endpoints: dict[str, Endpoint]) -> Unit:

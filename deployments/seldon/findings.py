@@ -20,8 +20,10 @@ class RefusedBy(StrEnum):
     """A cluster's API server, by the CRD."""
     WEBHOOK = "webhook"
     """Seldon's admission webhook."""
+    OPERATOR = "operator"
+    """Admission lets it pass, and then Seldon's operator, or what it asks of the API server, fails: nothing runs."""
     FORKCAST = "forkcast"
-    """Us alone: a cluster takes it, and then drops it, or breaks on it."""
+    """Us alone: a cluster takes it and runs it, without a part of it or not so that it works."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,40 @@ class Finding:
     refused_by: RefusedBy = RefusedBy.WEBHOOK
     source: str = ""
     line: int | None = None
+    origin: str = ""
+    """The file and line of an overlay that the place comes from, where `source` is what it renders to."""
+
+    @property
+    def where(self) -> str:
+        """The line to mend."""
+        return self.origin or (self.source if self.line is None else f"{self.source}:{self.line}")
 
     def __str__(self) -> str:
-        where = self.source if self.line is None else f"{self.source}:{self.line}"
-        text = ": ".join(part for part in (where, self.path, self.message) if part)
+        text = ": ".join(part for part in (self.where, self.path, self.message) if part)
         return f"{text}; {self.advice}" if self.advice else text
+
+
+@dataclass(frozen=True)
+class Warned:
+    """What a cluster takes, and does otherwise than its author may think or than this machine does."""
+
+    message: str
+    place: Place
+    advice: str
+    source: str = ""
+    line: int | None = None
+    origin: str = ""
+    is_refused_here: bool = False
+    """Whether this machine does not run it."""
+
+    @property
+    def path(self) -> str:
+        return written(self.place)
+
+    @property
+    def where(self) -> str:
+        """The line to mend."""
+        return self.origin or (self.source if self.line is None else f"{self.source}:{self.line}")
 
 
 def invalid(path: str, value: str | None, message: str, place: Place, advice: str = "") -> Finding:

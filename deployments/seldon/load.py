@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
-from deployments.seldon.documents import Document, documents
-from deployments.seldon.findings import Finding, InvalidDeployment
-from deployments.seldon.model import GROUP, KIND, SeldonDeployment
-from deployments.seldon.rules import findings
-from deployments.seldon.schema import parse
+from deployments.seldon.findings import Finding, InvalidDeployment, RefusedBy, Warned
+from deployments.seldon.model import SeldonDeployment
+from deployments.seldon.verdict import Verdict, verdicts
 
 
 def load_documents(text: str, source: str) -> list[SeldonDeployment]:
     """The SeldonDeployments among the documents of `text`, as written (undefaulted); other kinds are passed over.
 
     `source` names the text in messages: a file, an overlay.
-    Errors: InvalidDeployment with every finding of every document.
+    Errors: InvalidDeployment with every finding of every document, and with the warnings of what does not run here.
     """
-    deployments: list[SeldonDeployment] = []
-    wrong: list[Finding] = []
-    for document in documents(text, source):
-        if not _is_ours(document.content):
-            continue
-        parsed = parse(document.content)
-        if isinstance(parsed, SeldonDeployment):
-            deployments.append(parsed)
-            parsed = findings(parsed)
-        wrong += [_placed(finding, document) for finding in parsed]
+    return sound(verdicts(text, source))
+
+
+def sound(found: Sequence[Verdict]) -> list[SeldonDeployment]:
+    """The deployments of the verdicts, where nothing is wrong with any. Errors: as of `load_documents`."""
+    wrong = [finding for verdict in found for finding in (*verdict.findings, *map(_as_finding, _refused_here(verdict)))]
     if wrong:
         raise InvalidDeployment(wrong)
-    return deployments
+    return [verdict.deployment for verdict in found if verdict.deployment is not None]
 
 
-def _is_ours(content: Any) -> bool:
-    if not isinstance(content, dict):
-        return False
-    group = str(content.get("apiVersion")).partition("/")[0]
-    return content.get("kind") == KIND or group == GROUP
+def _refused_here(verdict: Verdict) -> list[Warned]:
+    return [warned for warned in verdict.warnings if warned.is_refused_here]
 
 
-def _placed(finding: Finding, document: Document) -> Finding:
-    return replace(finding, source=document.source, line=document.line(finding.place))
+def _as_finding(warned: Warned) -> Finding:
+    return Finding(
+        warned.path,
+        warned.message,
+        warned.place,
+        warned.advice,
+        RefusedBy.FORKCAST,
+        warned.source,
+        warned.line,
+        warned.origin,
+    )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from deployments.seldon.defaults import SEPARATE_ENGINE, defaulted
-from deployments.seldon.environment import MODEL_FOLDER, environment
+from deployments.seldon.environment import MODEL_FOLDER, variables
 from deployments.seldon.findings import go_quoted
 from deployments.seldon.model import Predictor, SeldonDeployment
 
@@ -25,14 +25,12 @@ def engine_predictor(
 
     `deployment` is as written; the predictor is found in it by name. Ports are those of a cluster. `model_folders`
     are, by node, where models are found if not where a pod finds them.
-    Errors: ForeignServer, see `environment`.
     """
     whole = next(each for each in defaulted(deployment).spec.predictors if each.name == predictor.name)
     containers = []
     for container in whole.containers():
         folder = (model_folders or {}).get(container.name, MODEL_FOLDER)
-        own = {each.name: each.value or "" for each in container.env}
-        told = own | environment(deployment, whole, container, folder)
+        told = variables(deployment, whole, container, folder)
         env = [{"name": name, "value": value} for name, value in told.items()]
         containers.append({"name": container.name, "image": container.image or "", "env": env})
     plain = whole.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)

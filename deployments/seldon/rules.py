@@ -11,16 +11,17 @@ from itertools import chain
 from typing import Final
 
 from deployments.seldon import servers
-from deployments.seldon.breakages import breakages, engines_without_place
+from deployments.seldon.breakages import breakages
 from deployments.seldon.findings import Finding, Place, RefusedBy, go_quoted, invalid
 from deployments.seldon.graph_rules import predictors_and_graphs
 from deployments.seldon.model import DeploymentSpec, SeldonDeployment
+from deployments.seldon.names import SERVICE_NAME
+from deployments.seldon.operator_rules import consequences, operator_findings
 
 PROTOCOLS: Final = (servers.SELDON, servers.TENSORFLOW, servers.KFSERVING, servers.V2)
 TRANSPORTS: Final = ("rest", "grpc")
 SERVER_TYPES: Final = ("rpc", "kafka")
 KAFKA_VARIABLES: Final = ("KAFKA_BROKER", "KAFKA_INPUT_TOPIC", "KAFKA_OUTPUT_TOPIC")
-SERVICE_NAME: Final = "seldon.io/svc-name"
 MAX_SHADOW_TRAFFIC_PERCENT: Final = 100
 
 type Rule = Callable[[DeploymentSpec], Iterator[Finding]]
@@ -28,8 +29,11 @@ type Rule = Callable[[DeploymentSpec], Iterator[Finding]]
 
 def findings(deployment: SeldonDeployment) -> list[Finding]:
     """All that is wrong, Seldon's findings first; no lines, for a deployment has none (`load_documents` adds them)."""
-    wrong = [*chain.from_iterable(rule(deployment.spec) for rule in _RULES), *breakages(deployment)]
-    return wrong or list(engines_without_place(deployment))  # often a mere consequence of the others
+    webhook = chain.from_iterable(rule(deployment.spec) for rule in _RULES)
+    wrong = [*webhook, *operator_findings(deployment), *breakages(deployment)]
+    if any(finding.refused_by is not RefusedBy.FORKCAST for finding in wrong):
+        return wrong
+    return [*wrong, *consequences(deployment)]
 
 
 def webhook_message(spec_name: str | None, wrong: list[Finding]) -> str:

@@ -14,6 +14,8 @@ V2: Final = "v2"
 KFSERVING: Final = "kfserving"
 """Another name of v2."""
 
+V2_PROTOCOLS: Final = frozenset({V2, KFSERVING})
+
 UNKNOWN_IMPLEMENTATION: Final = "UNKNOWN_IMPLEMENTATION"
 BUILT_IN: Final = frozenset({"SIMPLE_MODEL", "SIMPLE_ROUTER", "RANDOM_ABTEST", "AVERAGE_COMBINER"})
 """Served by the orchestrator itself, without a container (by today's executor: RANDOM_ABTEST alone)."""
@@ -28,9 +30,23 @@ IMAGES: Final[Mapping[str, Mapping[str, str]]] = {
     "TRITON_SERVER": {V2: "nvidia/tritonserver:21.08-py3"},
 }
 
-WITHOUT_MODEL_URI: Final = frozenset({"HUGGINGFACE_SERVER"})
+HUGGINGFACE_SERVER: Final = "HUGGINGFACE_SERVER"
+TRITON_SERVER: Final = "TRITON_SERVER"
+TENSORFLOW_SERVER: Final = "TENSORFLOW_SERVER"
+
+MLSERVER_CLASSES: Final[Mapping[str, str]] = {
+    "SKLEARN_SERVER": "mlserver_sklearn.SKLearnModel",
+    "XGBOOST_SERVER": "mlserver_xgboost.XGBoostModel",
+    "MLFLOW_SERVER": "mlserver_mlflow.MLflowRuntime",
+    HUGGINGFACE_SERVER: "mlserver_huggingface.HuggingFaceRuntime",
+    "TEMPO_SERVER": "tempo.mlserver.InferenceRuntime",
+}
+"""What MLServer, which serves these under protocol v2, is told to load. Recorded: XGBOOST_SERVER, HUGGINGFACE_SERVER;
+the others are by its documentation."""
+
+WITHOUT_MODEL_URI: Final = frozenset({HUGGINGFACE_SERVER})
 WITHOUT_TENSORFLOW_PROTOCOL: Final = frozenset(
-    {"SKLEARN_SERVER", "XGBOOST_SERVER", "MLFLOW_SERVER", "HUGGINGFACE_SERVER"}
+    {"SKLEARN_SERVER", "XGBOOST_SERVER", "MLFLOW_SERVER", HUGGINGFACE_SERVER}
 )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+import re
+import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,21 +16,27 @@ logger = logging.getLogger(__name__)
 
 TIMER_BUCKETS: Final = tuple(np.logspace(-3, np.log10(30), 50).tolist())
 """Seconds, of a component's own TIMER metrics: 50 from 0.001 to 30, evenly on a logarithmic scale."""
-MAX_SERIES_OF_COMPONENTS: Final = 2_000
-"""Of one process. A tag that takes ever new values would else fill the memory of this server and of Prometheus."""
+MAX_NUMBERS: Final = 10_000
+"""Of one process; a TIMER has one for each bucket, and its sum. A tag that takes ever new values would else fill the
+memory of this server and of Prometheus, and to add up as many takes a second already."""
 RESERVED_PREFIXES: Final = ("graph_server_", "seldon_api_executor_")
 RESERVED_TAGS: Final = frozenset({"le", "pid", "quantile"})
 """Labels that Prometheus, or prometheus_client, gives a meaning of its own."""
+_METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_TAG_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+"""Prometheus' classic rules. prometheus_client writes others as these: two names become one, and none is no page."""
 MAX_TEXT_BYTES: Final = 2_000
 """Of a metric's name and tags: some components hand on what their callers wrote."""
 
 
 class ComponentMetrics:
-    """Custom metrics, whose names and labels nobody knows beforehand: an object for each name and set of labels."""
+    """An object of prometheus_client for each name and set of labels. Safe for concurrent calls."""
 
     def __init__(self) -> None:
         self._series: dict[Any, Any] = {}
         self._families: dict[Any, Any] = {}
+        self._n_numbers = 0
+        self._making = threading.Lock()
 
     def add(self, metric: Mapping[str, Any], labels: Mapping[str, str], method: str) -> None:
         """Count it; log it, where it cannot be."""
@@ -44,10 +52,10 @@ class ComponentMetrics:
         series_key = (kind, key, method, labels["model_name"], tuple(sorted(tags.items())))
         series = self._series.get(series_key)
         if series is None:
-            if len(self._series) >= MAX_SERIES_OF_COMPONENTS:
-                raise ValueError(f"{len(self._series)} series are as many as are kept")
-            all_labels = {**tags, "method": method, **labels}
-            series = self._series[series_key] = self._family(kind, key, tuple(all_labels)).labels(**all_labels)
+            with self._making:  # once: two objects for one series would write over each other's counts
+                series = self._series.get(series_key)
+                if series is None:
+                    series = self._series[series_key] = self._made(kind, key, {**tags, "method": method, **labels})
         match kind:
             case "COUNTER":
                 series.inc(value)
@@ -55,6 +63,15 @@ class ComponentMetrics:
                 series.set(value)
             case _:
                 series.observe(value / 1000)  # a TIMER is told in milliseconds
+
+    def _made(self, kind: str, key: str, labels: Mapping[str, str]) -> Any:
+        """Errors: ValueError."""
+        n_numbers = len(TIMER_BUCKETS) + 2 if kind == "TIMER" else 1
+        if self._n_numbers + n_numbers > MAX_NUMBERS:
+            raise ValueError(f"{self._n_numbers:,} numbers are told of already, as many as are kept")
+        series = self._family(kind, key, tuple(labels)).labels(**labels)
+        self._n_numbers += n_numbers
+        return series
 
     def _family(self, kind: str, key: str, label_names: tuple[str, ...]) -> Any:
         family = self._families.get((kind, key, label_names))
@@ -85,6 +102,11 @@ def _tags(metric: Mapping[str, Any]) -> dict[str, str]:
         names, taken = " or ".join(RESERVED_PREFIXES), ", ".join(sorted(RESERVED_TAGS))
         raise ValueError(f"names that begin with {names}, and the tags {taken}, are the server's own")
     tags = {str(tag): str(text) for tag, text in (metric.get("tags") or {}).items()}
+    if not _METRIC_NAME.fullmatch(metric["key"]):
+        raise ValueError(f"it is no name of a metric; {_METRIC_NAME.pattern} is accepted")
+    for tag in tags:
+        if not _TAG_NAME.fullmatch(tag):
+            raise ValueError(f"{tag!r:.100} is no name of a tag; {_TAG_NAME.pattern} is accepted")
     n_bytes = len("".join((metric["key"], *tags, *tags.values())).encode())
     if n_bytes > MAX_TEXT_BYTES:
         raise ValueError(f"its name and tags are {n_bytes:,} bytes; {MAX_TEXT_BYTES:,} are kept")

@@ -13,8 +13,15 @@ from model_server.errors import ModelServerError
 
 WRAPPER_BAD_DATA = "MICROSERVICE_BAD_DATA"
 WRAPPER_INTERNAL_ERROR = "MICROSERVICE_INTERNAL_ERROR"
+WRAPPER_UNAVAILABLE = "MICROSERVICE_UNAVAILABLE"
+"""Ours, not Seldon's: a class whose `ComeBackLater` was raised."""
 MAX_DETAILS_BYTES = 2_000
 """Of the text beside a gRPC code. It travels as a header, a byte beyond ASCII as three, and clients refuse 8 KiB."""
+
+
+def fitting(details: str) -> str:
+    """As much of it as fits beside a gRPC code."""
+    return details.encode(errors="replace")[:MAX_DETAILS_BYTES].decode(errors="ignore")
 
 
 class GraphError(ModelServerError):
@@ -35,7 +42,7 @@ class GraphError(ModelServerError):
 
     def details(self) -> str:
         """The text that goes with the gRPC code."""
-        return self.message
+        return fitting(self.message)
 
 
 class WrapperError(GraphError):
@@ -60,8 +67,8 @@ class WrapperError(GraphError):
 
     def details(self) -> str:
         # grpcio's own words for an exception in a servicer, which is what a caller of the stock wrapper sees.
-        told = self.message if self.code == "INVALID_ARGUMENT" else f"Exception calling application: {self.message}"
-        return told.encode(errors="replace")[:MAX_DETAILS_BYTES].decode(errors="ignore")
+        is_plain = self.code in {"INVALID_ARGUMENT", "UNAVAILABLE"}
+        return fitting(self.message if is_plain else f"Exception calling application: {self.message}")
 
 
 class MessageRefused(WrapperError):

@@ -23,6 +23,13 @@ class PortTaken(ModelServerError):
 class Doors:
     http: socket.socket
     metrics: socket.socket | None
+    grpc: socket.socket | None
+    """Workers bind sockets of their own beside it (SO_REUSEPORT); this one keeps the port while there is no worker."""
+
+    def close(self) -> None:
+        for each in (self.http, self.metrics, self.grpc):
+            if each is not None:
+                each.close()
 
 
 @contextmanager
@@ -30,13 +37,14 @@ def opened(settings: Settings) -> Iterator[Doors]:
     """Errors: PortTaken."""
     with ExitStack() as stack:
         http = stack.enter_context(_bound(settings.host, settings.http_port, "HTTP"))
-        metrics = None
+        metrics = grpc = None
         if settings.metrics_port is not None:
             metrics = stack.enter_context(_bound(settings.host, settings.metrics_port, "metrics"))
         if settings.grpc_port is not None:
-            # Workers bind it too (SO_REUSEPORT); this one keeps it ours while there is no worker.
-            stack.enter_context(_bound(settings.host, settings.grpc_port, "gRPC", is_shared=True))
-        yield Doors(http, metrics)
+            # First as its only owner: another server that shares the port with its own workers would share with us too.
+            _bound(settings.host, settings.grpc_port, "gRPC").close()
+            grpc = stack.enter_context(_bound(settings.host, settings.grpc_port, "gRPC", is_shared=True))
+        yield Doors(http, metrics, grpc)
 
 
 def _bound(host: str, port: int, what: str, *, is_shared: bool = False) -> socket.socket:

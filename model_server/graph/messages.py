@@ -79,21 +79,16 @@ class GrpcMessage:
 
     def proto(self, message_class: Any) -> Any:
         """A message of the caller's own, of this class. Errors: MessageUnreadable."""
-        return _parsed(message_class, self.serialized)
+        try:
+            return message_class.FromString(self.serialized)
+        except DecodeError as error:
+            raise MessageUnreadable(f"the message is no {message_class.DESCRIPTOR.full_name}: {error}") from error
 
     def shared_proto(self, message_class: Any) -> Any:
         """The message, for whoever only looks. Errors: MessageUnreadable."""
         if type(self._proto) is not message_class:
-            serialized = self.serialized
-            self._proto = _parsed(message_class, serialized)
+            self._proto = self.proto(message_class)
         return self._proto
-
-
-def _parsed(message_class: Any, serialized: bytes) -> Any:
-    try:
-        return message_class.FromString(serialized)
-    except DecodeError as error:
-        raise MessageUnreadable(f"the message is no {message_class.DESCRIPTOR.full_name}: {error}") from error
 
 
 @dataclass(frozen=True)

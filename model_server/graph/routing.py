@@ -20,7 +20,10 @@ _SHOWN_CHARACTERS: Final = 120
 
 def branch_of(answer: Message, router: str, n_children: int) -> int:
     """The branch in a router's answer. Errors: NoSuchBranch, for which Seldon's executor breaks the connection."""
-    number = _first_number(answer)
+    try:
+        number = _first_number(answer)
+    except GraphError:  # it cannot be read
+        number = None
     accepted = f"0 to {n_children - 1}, -1 for all and -2 for none are accepted"
     if number is None or not math.isfinite(number) or number != int(number):
         seen = answer.body if isinstance(answer, RestMessage) else answer.serialized
@@ -59,7 +62,18 @@ def _first_number(answer: Message) -> float | None:
 
 
 def with_routing(answer: Message, routing: Mapping[str, int]) -> Message:
-    """The answer with these entries in its `meta.routing`; the answer itself where it has no meta, as Seldon has it."""
+    """The answer with these entries in its `meta.routing`.
+
+    The answer itself where it has no meta, as Seldon has it, or cannot be read: no answer is lost over its routing.
+    """
+    try:
+        return _routed(answer, routing)
+    except GraphError:
+        return answer
+
+
+def _routed(answer: Message, routing: Mapping[str, int]) -> Message:
+    """Errors: GraphError."""
     if isinstance(answer, GrpcMessage):
         if not answer.shared_proto(ours().SeldonMessage).HasField("meta"):
             return answer
@@ -75,12 +89,9 @@ def with_routing(answer: Message, routing: Mapping[str, int]) -> Message:
 
 def of_feedback(feedback: Message) -> dict[str, int]:
     """What feedback says of the way that its response came: node -> branch. Nothing where it cannot be read."""
-    if isinstance(feedback, GrpcMessage):
-        try:
-            return dict(feedback.shared_proto(ours().Feedback).response.meta.routing)
-        except GraphError:
-            return {}
     try:
+        if isinstance(feedback, GrpcMessage):
+            return dict(feedback.shared_proto(ours().Feedback).response.meta.routing)
         tree = feedback.shared_tree()
     except GraphError:
         return {}  # the component will say what is wrong with it

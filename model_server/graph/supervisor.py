@@ -10,34 +10,42 @@ import logging
 import os
 import shutil
 import signal
-import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from types import FrameType
+from typing import Any, Final, Never
 
 from model_server.errors import ModelServerError
+from model_server.graph import metrics_files, worker
+from model_server.graph.children import SIGNALS, Children, how
 from model_server.graph.listening import opened
+from model_server.graph.restarts import Restarts
 from model_server.graph.settings import Settings
 from model_server.graph.user_objects import UserObjects
 
 logger = logging.getLogger(__name__)
 
-METRICS_FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
-FIRST_WAIT_SECONDS: Final = 0.1
-LONGEST_WAIT_SECONDS: Final = 10.0
-"""Between two starts of a worker that does not live; doubled each time."""
-STEADY_SECONDS: Final = 10.0
-"""A worker that lived so long has shown that it can."""
-_SIGNALS: Final = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
-EXIT_CANNOT_START: Final = 1
+LOOK_SECONDS: Final = 1.0
+"""How often it is looked whether the first worker is ready."""
+LAST_SECONDS: Final = 3.0
+"""What workers get beyond their grace, for what their request log and their connections still hold."""
 
 
-class WorkerCannotStart(ModelServerError):
-    """A worker ended before it was ready, at the first start of all."""
+class CannotStart(ModelServerError):
+    """No worker came to serve."""
+
+
+@dataclass(frozen=True)
+class _Worker:
+    place: int
+    """From 0; whoever takes its place counts on where it ended."""
+    began: float
 
 
 class Supervisor:
@@ -47,174 +55,149 @@ class Supervisor:
         self._settings = settings
         self._make_objects = make_objects
         self._pid = os.getpid()
-        self._workers: dict[int, float] = {}
-        """Process id -> when it started."""
-        self._services: set[int] = set()
+        self._workers: dict[int, _Worker] = {}
+        self._restarts = Restarts()
         self._became_ready = False
-        self._restart_at: list[float] = []
-        self._wait_seconds = FIRST_WAIT_SECONDS
+        self._ends_on = {
+            number
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+            if signal.getsignal(number) is not signal.SIG_IGN  # as nohup would have it
+        }
 
     def run(self) -> int:
-        """Serve until SIGTERM or SIGINT; the exit code. Errors: ModelServerError where it cannot start."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        with _metrics_folder(), opened(self._settings) as doors:
-            # Imported before the fork: workers share its pages, and one that takes another's place is there at once.
-            from model_server.graph import worker  # noqa: F401, PLC0415 -- only now is the metrics' folder known
-
-            self._user_objects = self._make_objects()
-            self._doors = doors
-            self._alive_pipe = os.pipe()  # workers see its end when this process ends, however it ends
+        """Serve until SIGTERM, SIGINT or SIGHUP; the exit code. Errors: ModelServerError where it cannot start."""
+        with _metrics_folder() as folder, opened(self._settings) as doors:
+            self._folder, self._doors = folder, doors
+            with self._leaving_when_told():
+                self._user_objects = self._make_objects()
+            self._children = Children()
             self._ready_pipe = os.pipe()
-            os.set_blocking(self._ready_pipe[0], False)
-            for user_object in self._user_objects.values():
-                service = getattr(user_object, "custom_service", None)
-                if callable(service):
-                    self._services.add(self._fork(partial(_run_service, service)))
-            for _ in range(self._settings.workers):
-                self._start_worker()
+            for end in self._ready_pipe:
+                os.set_blocking(end, False)
             try:
+                self._start_all()
                 return self._watch()
             finally:
-                self._end_all(signal.SIGKILL)
+                self._children.kill()
+
+    @contextmanager
+    def _leaving_when_told(self) -> Iterator[None]:
+        """While objects are made, which may take long: a signal ends it at once. Later, signals wait for `_watch`."""
+
+        def leave(number: int, frame: FrameType | None) -> Never:
+            del frame
+            logger.info("told to end by %s, before anything was served", signal.Signals(number).name)
+            raise SystemExit(0)
+
+        before = {number: signal.signal(number, leave) for number in self._ends_on}
+        try:
+            yield
+        except BaseException:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            raise
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        for number in self._ends_on:  # threads that the objects have started do not block them
+            signal.signal(number, _hand_to_the_main_thread)
+
+    def _start_all(self) -> None:
+        for user_object in self._user_objects.values():
+            service = getattr(user_object, "custom_service", None)
+            if callable(service):
+                self._children.fork(partial(self._run_service, service))
+        for place in range(self._settings.workers):
+            self._start_worker(place)
 
     def _watch(self) -> int:
         while True:
-            number = self._next_signal()
-            if number is not None and number != signal.SIGCHLD:
-                return self._end(number)
-            self._reap()
-            if self._user_objects and not self._became_ready:
-                self._became_ready = self._is_ready()
-                if self._became_ready:
-                    logger.info("serving %s", _what(self._settings))
-            while self._restart_at and self._restart_at[0] <= time.monotonic():
-                self._restart_at.pop(0)
-                self._start_worker()
-
-    def _next_signal(self) -> int | None:
-        wait = max(0.0, self._restart_at[0] - time.monotonic()) if self._restart_at else 1.0
-        told = signal.sigtimedwait(_SIGNALS, min(wait, 1.0))
-        return None if told is None else told.si_signo
+            wait = self._restarts.seconds_to_next(time.monotonic())
+            told = signal.sigtimedwait(SIGNALS, LOOK_SECONDS if wait is None else min(wait, LOOK_SECONDS))
+            if told is not None and told.si_signo in self._ends_on:
+                return self._end(told.si_signo)
+            for pid, code in self._children.ended():
+                self._ended(pid, code)
+            if not self._became_ready and self._is_ready():
+                self._became_ready = True
+                logger.info("serving %s", _what(self._settings))
+            for place in self._restarts.take_due(time.monotonic()):
+                try:
+                    self._start_worker(place)
+                except OSError as error:
+                    seconds = self._restarts.ended(place, 0.0, time.monotonic())
+                    logger.error("no worker can be started: %s; tried again in %g s", error.strerror, seconds)  # noqa: TRY400
 
     def _is_ready(self) -> bool:
         with suppress(BlockingIOError):
             return bool(os.read(self._ready_pipe[0], 1))
         return False
 
-    def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            code = os.waitstatus_to_exitcode(status)
-            if pid in self._services:
-                self._services.discard(pid)
-                logger.warning("the component's custom service ended (%s)", _how(code))
-                continue
-            began = self._workers.pop(pid, None)
-            if began is not None:
-                self._worker_ended(pid, code, time.monotonic() - began)
-
-    def _worker_ended(self, pid: int, code: int, lived_seconds: float) -> None:
-        from model_server.graph import telemetry  # noqa: PLC0415 -- only now is its folder known
-
-        telemetry.forget_gauges_of(pid)
+    def _ended(self, pid: int, code: int) -> None:
+        ended = self._workers.pop(pid, None)
+        if ended is None:
+            logger.warning("the component's custom service ended (%s)", how(code))
+            return
+        metrics_files.forget_gauges_of(ended.place)
         if not (self._became_ready or self._is_ready()):
-            raise WorkerCannotStart(f"a worker ended ({_how(code)}) before it was ready; its reason is told above")
+            raise CannotStart(f"a worker ended ({how(code)}) before it was ready; its reason is told above")
         self._became_ready = True
-        steady = lived_seconds >= STEADY_SECONDS
-        self._wait_seconds = FIRST_WAIT_SECONDS if steady else min(self._wait_seconds * 2, LONGEST_WAIT_SECONDS)
-        logger.error("worker %d ended (%s); another starts in %g s", pid, _how(code), self._wait_seconds)
-        self._restart_at = sorted([*self._restart_at, time.monotonic() + self._wait_seconds])
+        now = time.monotonic()
+        seconds = self._restarts.ended(ended.place, now - ended.began, now)
+        logger.error("worker %d ended (%s); another starts in %g s", pid, how(code), seconds)
 
-    def _start_worker(self) -> None:
-        pid = self._fork(self._run_worker)
-        self._workers[pid] = time.monotonic()
+    def _start_worker(self, place: int) -> None:
+        """Errors: OSError."""
+        pid = self._children.fork(partial(self._run_worker, place))
+        self._workers[pid] = _Worker(place, time.monotonic())
 
-    def _run_worker(self) -> int:
-        from model_server.graph import worker  # noqa: PLC0415 -- only now is the metrics' folder known
-
-        os.close(self._alive_pipe[1])
-        ready = self._ready_pipe[1]
+    def _run_worker(self, place: int, all_end: int) -> int:
+        metrics_files.write_as(place)
         code = worker.run(
             worker.Inheritance(
                 settings=self._settings,
                 user_objects=self._user_objects,
                 http=self._doors.http,
                 metrics=self._doors.metrics,
-                parent_is_gone=self._alive_pipe[0],
-                on_ready=partial(_tell, ready),
+                all_end=all_end,
+                on_ready=partial(_tell, self._ready_pipe[1]),
             )
         )
         if os.getppid() != self._pid:  # it was killed, and could not clean up
-            shutil.rmtree(os.environ[METRICS_FOLDER_VARIABLE], ignore_errors=True)
+            shutil.rmtree(self._folder, ignore_errors=True)
         return code
 
-    def _fork(self, main: Callable[[], int]) -> int:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        pid = os.fork()
-        if pid:
-            return pid
-        code = EXIT_CANNOT_START
-        try:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-            code = main()
-        except ModelServerError as error:
-            logger.critical(error.message)
-        except BaseException:
-            logger.critical("this process cannot go on", exc_info=True)
-        finally:
-            with suppress(Exception):
-                sys.stdout.flush()
-                sys.stderr.flush()
-            os._exit(code)  # whatever a user's threads are stuck in, and no clean-up of the parent's things
+    def _run_service(self, service: Callable[[], Any], all_end: int) -> int:
+        """A component's `custom_service`: a program of its own beside the servers, as Seldon's wrapper runs it."""
+        self._doors.close()
+        threading.Thread(target=_end_with_the_others, args=(all_end,), daemon=True).start()
+        service()
+        return 0
 
     def _end(self, number: int) -> int:
         logger.info("told to end by %s", signal.Signals(number).name)
-        self._end_all(signal.SIGTERM)
-        deadline = time.monotonic() + self._settings.grace_seconds + self._settings.lame_duck_seconds + 2.0
-        while (self._workers or self._services) and time.monotonic() < deadline:
-            told = signal.sigtimedwait(_SIGNALS, 0.2)
-            if told is not None and told.si_signo in {signal.SIGINT, signal.SIGTERM}:
-                break  # asked a second time: wait for nobody
-            self._forget_ended()
+        self._children.tell_to_end()
+        deadline = time.monotonic() + self._settings.grace_seconds + self._settings.lame_duck_seconds + LAST_SECONDS
+        while self._children and time.monotonic() < deadline:
+            told = signal.sigtimedwait(SIGNALS, 0.2)
+            if told is not None and told.si_signo in self._ends_on:
+                logger.warning("told again, by %s: nobody is waited for", signal.Signals(told.si_signo).name)
+                return 0
+            for pid, _ in self._children.ended():
+                self._workers.pop(pid, None)
         for pid in self._workers:
             logger.error("worker %d did not end in time and is killed", pid)
-        self._end_all(signal.SIGKILL)
         return 0
-
-    def _forget_ended(self) -> None:
-        for pid in [*self._workers, *self._services]:
-            with suppress(ChildProcessError):
-                if os.waitpid(pid, os.WNOHANG)[0] == 0:
-                    continue
-            self._workers.pop(pid, None)
-            self._services.discard(pid)
-
-    def _end_all(self, number: int) -> None:
-        for pid in [*self._workers, *self._services]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-            if number == signal.SIGKILL:
-                with suppress(ChildProcessError):
-                    os.waitpid(pid, 0)
-        if number == signal.SIGKILL:
-            self._workers.clear()
-            self._services.clear()
 
 
 @contextmanager
-def _metrics_folder() -> Iterator[None]:
-    folder = Path(tempfile.mkdtemp(prefix="graph-server-metrics-"))
-    os.environ[METRICS_FOLDER_VARIABLE] = str(folder)
+def _metrics_folder() -> Iterator[Path]:
+    """Errors: CannotStart."""
     try:
-        yield
+        folder = Path(tempfile.mkdtemp(prefix="graph-server-metrics-"))
+    except OSError as error:
+        raise CannotStart(f"no folder to count in can be made: {error.strerror}; set TMPDIR to one") from error
+    metrics_files.keep_in(folder)
+    try:
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -225,15 +208,17 @@ def _what(settings: Settings) -> str:
     return f"{served}: {ports}, metrics {settings.metrics_port or settings.http_port}{settings.metrics_path}"
 
 
+def _hand_to_the_main_thread(number: int, frame: FrameType | None) -> None:
+    """A signal that another thread took: it waits for `_watch`, in the main thread, which blocks it."""
+    del frame
+    signal.pthread_kill(threading.main_thread().ident or 0, number)
+
+
 def _tell(pipe: int) -> None:
-    os.write(pipe, b".")
+    with suppress(BlockingIOError):  # it is full of what nobody needs to know any more
+        os.write(pipe, b".")
 
 
-def _run_service(service: Callable[[], Any]) -> int:
-    """A component's `custom_service`: a program of its own beside the servers, as Seldon's wrapper runs it."""
-    service()
-    return 0
-
-
-def _how(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+def _end_with_the_others(all_end: int) -> None:
+    os.read(all_end, 1)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,8 +1,7 @@
-"""The metrics of a graph server: the executor's names, the wrapper's, and our own; one truth for all worker processes.
+"""The metrics of a graph server: the executor's names, the wrapper's, and our own.
 
-prometheus_client keeps each number in a file of its process (PROMETHEUS_MULTIPROC_DIR, which `supervisor` sets before
-this is imported), and adds the files up when asked: a worker that dies takes nothing with it. Source of Seldon's names,
-labels and buckets: the executor's metrics and the wrapper's, as recorded.
+Where they are kept, and how those of all workers become one: `metrics_files`. Source of Seldon's names, labels and
+buckets: the executor's metrics and the wrapper's, as recorded.
 """
 
 from __future__ import annotations
@@ -10,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 
 from model_server import metric_names as names
 from model_server.graph.component_metrics import ComponentMetrics
@@ -154,18 +151,6 @@ class Telemetry:
         if reward >= 0:
             metric = {"type": "COUNTER", "key": names.MODEL_FEEDBACK_REWARD, "value": reward}
             self._components.add(metric, labels, "feedback")
-
-
-def exposition() -> tuple[bytes, str]:
-    """All that all processes have counted, those that ended included; and its content type."""
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry), CONTENT_TYPE_LATEST
-
-
-def forget_gauges_of(pid: int) -> None:
-    """A process has ended: what it was busy with is no more. Its counters stay."""
-    mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 def split_image(image: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import random
+import select
 import signal
 import socket
 from collections.abc import Callable
@@ -49,13 +50,13 @@ class Inheritance:
     user_objects: UserObjects
     http: socket.socket
     metrics: socket.socket | None
-    parent_is_gone: int
-    """A file descriptor that can be read once the parent has ended."""
+    all_end: int
+    """A file descriptor that can be read once all workers are to end: told so, or their parent gone."""
     on_ready: Callable[[], None]
 
 
 def run(inheritance: Inheritance) -> int:
-    """Serve until told to end (SIGTERM), until the parent is gone, or until a component is stuck; the exit code."""
+    """Serve until told to end (SIGTERM), until all are to end, or until a component is stuck; the exit code."""
     inheritance.user_objects.load()
     gc.collect()
     gc.freeze()  # models and libraries stay for good; no collection need look at them again
@@ -71,9 +72,12 @@ async def _serve(inheritance: Inheritance) -> int:
         if not stop.done():
             stop.set_result(code)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end, 0)
-    loop.add_reader(inheritance.parent_is_gone, end, 0)
+    def end_with_all() -> None:
+        loop.remove_reader(inheritance.all_end)
+        end(0)
+
+    loop.add_signal_handler(signal.SIGTERM, end, 0)
+    loop.add_reader(inheritance.all_end, end_with_all)
 
     predictor = settings.predictor
     telemetry = Telemetry(
@@ -118,13 +122,15 @@ async def _serve(inheritance: Inheritance) -> int:
         code = await stop
         watching.cancel()
 
-        grace = STUCK_GRACE_SECONDS if code == EXIT_STUCK else settings.grace_seconds
+        is_stuck = code == EXIT_STUCK
+        grace = STUCK_GRACE_SECONDS if is_stuck else settings.grace_seconds
         reception.is_draining = True
         logger.info("ending: not ready any more, %d requests under way", reception.in_flight)
         for door in doors:
             door.begin_drain()
-        await asyncio.sleep(min(settings.lame_duck_seconds, grace))
-        if code != EXIT_STUCK:
+        if not is_stuck:  # else what still comes had better wait for another worker
+            await asyncio.sleep(min(settings.lame_duck_seconds, grace))
+        if _can_be_read(inheritance.all_end):
             await _refuse_from_now_on(inheritance.http)
         stopping = [door.stop(grace) for door in doors]
         if grpc_door is not None:
@@ -132,6 +138,12 @@ async def _serve(inheritance: Inheritance) -> int:
         await asyncio.gather(*stopping)
     logger.info("ended")
     return code
+
+
+def _can_be_read(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 async def _refuse_from_now_on(listening: socket.socket) -> None:

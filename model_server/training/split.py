@@ -31,16 +31,19 @@ class Split:
     held_out: NDArray[np.int64]
 
 
-def by_time(timestamps: NDArray[np.int64], installs: NDArray[np.int8]) -> Split:
-    """Oldest rows to train, newest to judge. Rows of the same second keep the order of the file.
-
-    Errors: TooFewInstalls.
-    """
+def in_order_of_time(timestamps: NDArray[np.int64]) -> Split:
+    """Oldest rows to train, newest to judge. Rows of the same second keep the order of the file."""
     order = np.argsort(timestamps, kind="stable")
     n = len(order)
     first_held_out = n - int(n * HELD_OUT_RATIO)
     first_validation = first_held_out - int(n * VALIDATION_RATIO)
-    split = Split(*np.split(order, [first_validation, first_held_out]))
+    return Split(*np.split(order, [first_validation, first_held_out]))
+
+
+def by_time(timestamps: NDArray[np.int64], installs: NDArray[np.int8]) -> Split:
+    """In order of time, with installs enough in each part. Errors: TooFewInstalls."""
+    split = in_order_of_time(timestamps)
+    n = len(timestamps)
     for part, rows in vars(split).items():
         found = int(installs[rows].sum())
         if found < MIN_INSTALLS:

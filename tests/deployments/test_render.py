@@ -28,7 +28,10 @@ def test_a_folder_is_rendered_by_kustomize(overlay):
 @pytest.mark.component
 def test_kustomizes_own_words_are_kept(overlay):
     (overlay / "configmap.yaml").unlink()
-    with pytest.raises(KustomizeRefused, match=r"canary: accumulating resources.*configmap\.yaml"):
+    with pytest.raises(
+        KustomizeRefused,
+        match=r"(?s)canary/kustomization.yaml:2: there is no .*: accumulating resources.*configmap\.yaml",
+    ):
         render(overlay)
 
 

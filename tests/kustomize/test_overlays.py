@@ -81,6 +81,11 @@ def test_a_pod_is_ready_as_soon_as_a_prediction_works(overlay):
         assert probes["startup"]["periodSeconds"] == 1
 
 
+def test_replicas_are_said(overlay):
+    """Without them Seldon's operator writes a Deployment that has changed once again and again."""
+    assert all(predictor.replicas for predictor in deployment_of(overlay).spec.predictors)
+
+
 def test_ports_are_fixed_so_that_a_place_among_the_predictors_changes_nothing_in_a_pod(overlay):
     for predictor in deployment_of(overlay).spec.predictors:
         numbers = [port.container_port for each in predictor.containers() for port in each.ports]
@@ -190,7 +195,10 @@ def test_what_is_orthogonal_can_be_had_above_any_overlay(tmp_path, name, compone
     assert {
         "autoscaling-hpa": lambda: all(pod.hpa_spec for pod in pods),
         "autoscaling-keda": lambda: all(pod.keda_spec for pod in pods),
-        "disruption-budget": lambda: spec.replicas == 2 and [bool(pod.pdb_spec) for pod in pods].count(True) == 1,
+        "disruption-budget": lambda: (
+            all(predictor.replicas == 2 for predictor in predictors)
+            and [bool(pod.pdb_spec) for pod in pods].count(True) == 1
+        ),
         "istio": lambda: spec.annotations["seldon.io/istio-retries"] == "2",
         "laptop": lambda: (
             {"10m"} == {each.model_extra["resources"]["requests"]["cpu"] for each in containers(deployment)}

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from deployments.render import kubectl_program, render
-from deployments.seldon import InvalidDeployment, load_documents, webhook_message
+from deployments.seldon import InvalidDeployment, load_documents, verdicts, webhook_message
 
 KUSTOMIZE = Path(__file__).parents[2] / "kustomize"
 KUBECONFIG = os.environ.get("FORKCAST_TEST_KUBECONFIG")
@@ -63,8 +63,12 @@ def overlay(tmp_path, namespace):
 def test_the_overlay_is_taken_in_a_dry_run_in_a_real_one_and_again(overlay, namespace):
     assert "created (server dry run)" in succeeded("apply", "-k", str(overlay), "--dry-run=server")
     assert "created" in succeeded("apply", "-k", str(overlay))
-    assert "unchanged" in succeeded("apply", "-k", str(overlay))
-    stored = json.loads(succeeded("-n", namespace, "get", "seldondeployment", "xgboost", "-o", "json"))
+    get = ("-n", namespace, "get", "seldondeployment", "xgboost", "-o", "json")
+    first = json.loads(succeeded(*get))
+    # kubectl says `configured`, for the API server has filled in the protocol of each port; nothing changes by it.
+    succeeded("apply", "-k", str(overlay))
+    stored = json.loads(succeeded(*get))
+    assert stored["metadata"]["generation"] == first["metadata"]["generation"] == 1
     (deployment,) = load_documents(json.dumps(stored), "the cluster")
     (ours,) = load_documents(render(overlay).text, "the overlay")
     assert [p.name for p in deployment.spec.predictors] == ["champion", "challenger"]
@@ -75,12 +79,13 @@ def test_the_overlay_is_taken_in_a_dry_run_in_a_real_one_and_again(overlay, name
 def test_the_operator_creates_one_pod_for_each_predictor(overlay, namespace):
     succeeded("apply", "-k", str(overlay))
     for predictor in ("champion", "challenger"):
-        name = f"deployment/xgboost-{predictor}-0-classifier"
+        name = f"deployment/xgboost-{predictor}-0-classifier-outlier-detector"
         succeeded("-n", namespace, "wait", "--for=create", name, "--timeout=60s")
         created = json.loads(succeeded("-n", namespace, "get", name, "-o", "json"))
         pod = created["spec"]["template"]["spec"]
         assert pod["securityContext"]["runAsUser"] == 8888
-        assert [container["name"] for container in pod["containers"]] == ["classifier", "seldon-container-engine"]
+        names = [container["name"] for container in pod["containers"]]
+        assert names == ["classifier", "outlier-detector", "seldon-container-engine"]
 
 
 def test_a_split_of_50_to_40_is_refused_in_the_words_of_our_rules(overlay, namespace):
@@ -95,6 +100,57 @@ def test_a_split_of_50_to_40_is_refused_in_the_words_of_our_rules(overlay, names
     assert refused.returncode != 0
     assert json.dumps(f'admission webhook "v1.vseldondeployment.kb.io" denied the request: {words}') in refused.stderr
     assert "NotFound" in kubectl("-n", namespace, "get", "seldondeployment", "xgboost").stderr
+
+
+def changed(overlay, place, value):
+    """The A/B deployment with another value at a place, and our verdict on it."""
+    (document,) = yaml.safe_load_all(render(overlay).text)
+    *above, last = place
+    node = document
+    for step in above:
+        node = node[step]
+    node[last] = value
+    (verdict,) = verdicts(json.dumps(document), "changed")
+    return json.dumps(document), verdict
+
+
+CONTAINER = ("spec", "predictors", 0, "componentSpecs", 0, "spec", "containers", 0)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("spec", "annotations", "seldon.io/rest-timeout"), 5000),
+        (("spec", "predictors", 0, "graph", "name"), None),
+        ((*CONTAINER, "env", 0, "value"), True),
+        ((*CONTAINER, "ports"), {}),
+        (("metadata", "name"), "Xgboost_1"),
+        (("metadata", "labels"), {"a": "c d"}),
+        (("metadata", "annotations"), {"a b": "c d"}),
+    ],
+)
+def test_what_the_schema_refuses_is_refused_in_the_api_servers_words(overlay, place, value):
+    text, verdict = changed(overlay, place, value)
+    assert verdict.refused_by == "schema"
+    refused = kubectl("create", "-v=8", "--validate=false", "-f", "-", stdin=text)
+    assert refused.returncode != 0
+    assert json.dumps(verdict.message) in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("spec", "annotations", "seldon.io/rest-timeout"), "5s"),
+        (("spec", "predictors", 0, "name"), "Champion"),
+        ((*CONTAINER, "image"), ""),
+    ],
+)
+def test_what_we_say_the_operator_fails_on_is_taken_and_fails(overlay, namespace, place, value):
+    text, verdict = changed(overlay, place, value)
+    assert verdict.refused_by == "operator"
+    assert "created" in succeeded("create", "-f", "-", stdin=text)
+    failed = "--for=jsonpath={.status.state}=Failed"
+    succeeded("-n", namespace, "wait", failed, "sdep/xgboost", "--timeout=60s")
 
 
 def test_what_the_overlays_stand_on_is_taken_even_where_the_namespace_exists(namespace, tmp_path):

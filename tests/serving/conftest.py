@@ -21,8 +21,9 @@ def graph_server(models, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def gateway(models, tmp_path_factory):
-    """The A/B overlay, champion and challenger, behind Envoy."""
+def gateway(models, detector, tmp_path_factory):
+    """The A/B overlay, champion and challenger, each behind the outlier detector, behind Envoy."""
+    assert detector.parent == models
     with deployed("overlays/ab-test", models, tmp_path_factory.mktemp("gateway") / "state") as door:
         yield door
 

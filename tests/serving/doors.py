@@ -134,10 +134,10 @@ def forkcast(*arguments, **how):
 
 
 @contextmanager
-def deployed(overlay, models, state):
-    """An overlay of the project, run by `forkcast up` over the small models; the door to it."""
+def deployed(overlay, models, state, *options):
+    """An overlay of the project (or any file), run by `forkcast up` over the small models; the door to it."""
     port = free_port()
-    options = ("--port", port, "--volumes", models.parent, "--state", state)
+    options = ("--port", port, "--volumes", models.parent, "--state", state, *options)
     up = forkcast("up", PROJECT / "kustomize" / overlay, "--detach", *options)
     try:
         assert up.returncode == 0, up.stdout + up.stderr

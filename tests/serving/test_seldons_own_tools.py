@@ -68,11 +68,14 @@ def test_the_seeds_own_call_is_answered_in_the_seeds_shape(champion_alone, model
     assert data.get("names", []) == []
     assert data["tensor"]["shape"] == [1]
     assert np.float32(data["tensor"]["values"]) == bundle.booster.predict(features)
-    assert reply.response["meta"]["requestPath"] == {"classifier": "forkcast/champion:0.1.0"}
+    image = "forkcast/model-server:0.1.0"
+    assert reply.response["meta"]["requestPath"] == {"outlier-detector": image, "classifier": image}
+    assert "outlier_score" not in reply.response["meta"]["tags"], "ready features have no raw columns"
 
 
 @pytest.fixture(scope="module")
-def champion_alone(models, tmp_path_factory):
+def champion_alone(models, detector, tmp_path_factory):
+    assert detector.parent == models
     with deployed("base", models, tmp_path_factory.mktemp("alone") / "state") as door:
         yield door
 

@@ -45,8 +45,14 @@ class FakeTarget:
     bodies: list[bytes] = field(default_factory=list)
     feedback: list[dict[str, Any]] = field(default_factory=list)
     metadata: list[dict[str, str]] = field(default_factory=list)
+    request_ids: list[str] = field(default_factory=list)
     rest_port: int = 0
     grpc_port: int = 0
+
+    def request_id(self, told: str | None) -> str:
+        """The caller's, or one of its own, as a gateway makes it."""
+        self.request_ids.append(told or f"made-{len(self.request_ids)}")
+        return self.request_ids[-1]
 
     async def predict(self, message: dict[str, Any]) -> tuple[int, Any]:
         number = len(self.predictions)
@@ -58,7 +64,8 @@ class FakeTarget:
         self.bodies.append(body)
         status, answer = await self.predict(json.loads(body))
         text = answer if isinstance(answer, str) else json.dumps(answer)
-        return web.Response(status=status, text=text, content_type="application/json")
+        known_by = {"Seldon-Puid": self.request_id(request.headers.get("Seldon-Puid"))}
+        return web.Response(status=status, text=text, content_type="application/json", headers=known_by)
 
     async def on_feedback(self, request: web.Request) -> web.Response:
         self.feedback.append(json.loads(await request.read()))
@@ -112,6 +119,8 @@ class _Servicer(prediction_pb2_grpc.SeldonServicer):
         status, answer = await self._target.predict(json_format.MessageToDict(request))
         if status != 200:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(answer))
+        told = self._target.metadata[-1].get("seldon-puid")
+        await context.send_initial_metadata((("seldon-puid", self._target.request_id(told)),))
         return json_format.ParseDict(answer, prediction_pb2.SeldonMessage())
 
     async def SendFeedback(self, request, context):  # noqa: N802

@@ -103,7 +103,7 @@ def test_nothing_but_the_sent_ratio_is_judged_when_the_generator_was_too_slow():
 
 
 def test_equal_seeds_still_draw_differently_for_each_purpose():
-    seeds = Seeds(population=1, schedule=1, moments=1, outcomes=1, feedback=1)
-    draws = {seeds.rng(of).random() for of in ("schedule", "moments", "outcomes", "feedback")}
-    assert len(draws) == 4
+    seeds = Seeds(population=1, schedule=1, moments=1, outcomes=1, feedback=1, outliers=1)
+    draws = {seeds.rng(of).random() for of in ("schedule", "moments", "outcomes", "feedback", "outliers")}
+    assert len(draws) == 5
     assert seeds.rng("moments").random() in draws

@@ -21,6 +21,14 @@ from traffic_sim.senders import SenderDied, TargetNotReady
 TRANSPORTS = pytest.mark.parametrize("transport", ["http", "grpc", "seldon-client"])
 
 
+async def well(number, message):
+    """From two predictors in turn, as the fake target does by itself."""
+    rows = message["data"]["ndarray"]
+    predictor = ("champion", "challenger")[number % 2]
+    scores = [0.1 + i / (10 * len(rows)) for i in range(len(rows))]
+    return 200, {"data": {"ndarray": scores}, "meta": {"tags": {"predictor": predictor}}}
+
+
 def shown(run):
     console = Console(file=io.StringIO(), width=140)
     show(run, console)
@@ -53,6 +61,61 @@ def test_feedback_says_what_was_asked_what_was_answered_and_what_came_of_it(simu
     credited = Counter(message["response"]["meta"]["tags"]["predictor"] for message in target.feedback)
     assert credited == {name: tally.n_feedback for name, tally in run.summary.predictors.items()}
     assert sum(tally.n_installs for tally in run.summary.predictors.values()) == 20
+
+
+@TRANSPORTS
+def test_feedback_carries_the_id_of_the_request_unless_the_answer_has_one(simulate, target, transport):
+    async def with_an_id_now_and_then(number, message):
+        status, answer = await well(number, message)
+        return status, {**answer, "meta": {**answer["meta"], "routing": {"router": 1}, "puid": "own" * (number % 2)}}
+
+    target.behaviour = with_an_id_now_and_then
+    simulate(transport=transport, feedback_ratio=1)
+    told = Counter(message["response"]["meta"]["puid"] for message in target.feedback)
+    assert told.pop("own") == 20
+    assert set(told) <= set(target.request_ids)
+    assert set(told.values()) == {1}
+    assert all(message["response"]["meta"]["routing"] == {"router": 1} for message in target.feedback)
+
+
+async def by_user(number, message):
+    """As a sticky router in the graph: users of even numbers to one arm, of odd ones to the other."""
+    status, answer = await well(number, message)
+    arm = ("champion", "challenger")[int(message["meta"]["tags"]["user"].removeprefix("u")) % 2]
+    return status, {**answer, "meta": {"tags": {"predictor": "arms", "arm": arm, "propensity": 0.5}}}
+
+
+@TRANSPORTS
+def test_users_come_back_and_are_told_apart(simulate, target, transport):
+    target.behaviour = by_user
+    run = simulate(transport=transport, n_users=7, thresholds=["inconsistent_users <= 0"], feedback_ratio=1)
+    users = Counter(message["meta"]["tags"]["user"] for message in target.predictions)
+    assert set(users) <= {f"u{k}" for k in range(7)}
+    assert max(users.values()) > 1
+    assert sorted(run.summary.predictors) == ["challenger", "champion"]  # the arms, not the predictor
+    assert run.exit_code == 0
+    assert f"users: {len(users)} were answered, 0 of them by more than one arm" in shown(run)
+    assert all(message["request"]["meta"]["tags"]["user"] in users for message in target.feedback)
+
+
+def test_a_split_that_is_not_sticky_is_found_out(simulate, target):
+    run = simulate(n_users=3, thresholds=["inconsistent_users <= 0"])  # the fake gateway answers in turn
+    assert run.summary.metrics["inconsistent_users"] == 3
+    assert run.exit_code == 1
+    assert "FAIL  inconsistent_users <= 0  (3)" in shown(run)
+    record = record_of(run, datetime.now(UTC))
+    assert (record["users_seen"], record["metrics"]["inconsistent_users"]) == (3, 3)
+
+
+def test_where_nobody_says_who_answered_stickiness_is_not_taken_for_granted(simulate, target):
+    async def anonymous(_number, message):
+        return 200, {"data": {"ndarray": [0.5] * len(message["data"]["ndarray"])}}
+
+    target.behaviour = anonymous
+    run = simulate(n_users=3, thresholds=["inconsistent_users <= 0"])
+    assert run.summary.metrics["inconsistent_users"] is None
+    assert run.exit_code == 1
+    assert "nothing tells who answered whom" in shown(run)
 
 
 def test_grpc_tells_the_gateway_which_deployment_is_meant(simulate, target):
@@ -214,7 +277,8 @@ def test_the_record_holds_what_the_tables_show_and_is_written_whole(simulate, tm
     record = json.loads(path.read_text())
     assert record["exit_code"] == 0
     assert record["requests"]["answered"] == 40
-    assert record["scenario"]["seeds"] == {"population": 1, "schedule": 2, "moments": 3, "outcomes": 4, "feedback": 5}
+    seeds = {"population": 1, "schedule": 2, "moments": 3, "outcomes": 4, "feedback": 5, "outliers": 6, "users": 7}
+    assert record["scenario"]["seeds"] == seeds
     assert sum(second["answered"] for second in record["series"]) == 40
     assert sum(predictor["answered"] for predictor in record["predictors"].values()) == 40
     assert sum(p["feedback"] for p in record["predictors"].values()) == record["feedback"]["answered"]

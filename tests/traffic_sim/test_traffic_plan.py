@@ -25,6 +25,23 @@ def test_the_same_seeds_give_the_same_requests_byte_for_byte(world, transport):
     assert one.wants_feedback.tobytes() == other.wants_feedback.tobytes()
 
 
+@pytest.mark.parametrize("transport", ["http", "grpc"])
+def test_users_are_drawn_by_their_own_seed_and_named_in_the_requests(world, transport):
+    plans = [
+        plan_of(scenario(arrivals="constant", transport=transport, n_users=50, seeds={"users": seed}), world)
+        for seed in (1, 1, 2)
+    ]
+    assert list(plans[0].payloads) == list(plans[1].payloads)
+    assert (plans[0].users != plans[2].users).any()
+    assert plans[0].wants_feedback.tobytes() == plans[2].wants_feedback.tobytes()
+    for index, payload in enumerate(plans[0].payloads):
+        assert f"u{plans[0].user(index)}".encode() in payload
+    nobody = plan_of(scenario(arrivals="constant", transport=transport), world)
+    assert nobody.user(0) is None
+    for part in (plans[0].part(1, 3),):
+        assert part.users.tolist() == plans[0].users[1::3].tolist()
+
+
 def test_each_seed_changes_its_own_part_only(world):
     plan = plan_of(scenario(arrivals="constant"), world)
     other = plan_of(scenario(arrivals="constant", seeds={"feedback": 99}), world)

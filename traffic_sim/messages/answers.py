@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from model_server.metric_names import ARM_TAG, PREDICTOR_TAG
 from traffic_sim.results import UNKNOWN_PREDICTOR
 
 MAX_REASON_LENGTH: Final = 120
@@ -23,6 +24,7 @@ class Scores:
 
     values: tuple[float, ...]
     predictor: str = UNKNOWN_PREDICTOR
+    """Who answered: the arm that a router in the graph chose, where it says so, else the predictor."""
 
 
 def scores_of(values: Sequence[Any], n_rows: int, predictor: str) -> Scores:
@@ -83,8 +85,12 @@ def shortened(text: str) -> str:
 def _predictor(message: dict[str, Any]) -> str:
     meta = message.get("meta")
     tags = meta.get("tags") if isinstance(meta, dict) else None
-    predictor = tags.get("predictor") if isinstance(tags, dict) else None
-    return predictor if isinstance(predictor, str) and predictor else UNKNOWN_PREDICTOR
+    return who_answered(tags if isinstance(tags, dict) else {})
+
+
+def who_answered(tags: Mapping[str, Any]) -> str:
+    told = (tags.get(tag) for tag in (ARM_TAG, PREDICTOR_TAG))
+    return next((name for name in told if isinstance(name, str) and name), UNKNOWN_PREDICTOR)
 
 
 def _shown(value: Any) -> str:

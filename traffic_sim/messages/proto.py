@@ -9,24 +9,34 @@ from google.protobuf.message import DecodeError
 from seldon_core.proto import prediction_pb2
 
 from model_server.impressions import NAMES
-from traffic_sim.messages.answers import Malformed, Scores, scores_of
-from traffic_sim.results import UNKNOWN_PREDICTOR
+from model_server.metric_names import ARM_TAG, PREDICTOR_TAG, USER_TAG
+from traffic_sim.messages.answers import Malformed, Scores, scores_of, who_answered
 
 
-def prediction(rows: Sequence[Sequence[Any]]) -> bytes:
-    """The SeldonMessage that asks for a score of each row. Shapes: rows [n][16], columns in the order of NAMES."""
+def prediction(rows: Sequence[Sequence[Any]], user: str | None = None) -> bytes:
+    """The SeldonMessage that asks for a score of each row. Shapes: rows [n][16], columns in the order of NAMES.
+
+    `user`: whom the request is about, told in its tags.
+    """
     message = prediction_pb2.SeldonMessage()
+    if user is not None:
+        message.meta.tags[USER_TAG].string_value = user
     message.data.names.extend(NAMES)
     message.data.ndarray.extend(rows)
     encoded: bytes = message.SerializeToString(deterministic=True)
     return encoded
 
 
-def feedback(request: bytes, response: bytes, reward: int) -> bytes:
-    """The Feedback message that says what came of an answer, with both messages as they went and came."""
+def feedback(request: bytes, response: bytes, reward: int, request_id: str = "") -> bytes:
+    """The Feedback message that says what came of an answer, with both messages as they went and came.
+
+    `request_id`: put into the response's `meta.puid`, where it has none.
+    """
     message = prediction_pb2.Feedback(reward=reward)
     message.request.ParseFromString(request)
     message.response.ParseFromString(response)
+    if request_id and not message.response.meta.puid:
+        message.response.meta.puid = request_id
     encoded: bytes = message.SerializeToString()
     return encoded
 
@@ -47,8 +57,8 @@ def scores(body: bytes, n_rows: int) -> Scores:
             values = [_plain(value) for value in message.data.ndarray.values]
         case _:
             raise Malformed("neither data.ndarray nor data.tensor")
-    predictor = message.meta.tags["predictor"].string_value if "predictor" in message.meta.tags else ""
-    return scores_of(values, n_rows, predictor or UNKNOWN_PREDICTOR)
+    tags = {tag: message.meta.tags[tag].string_value for tag in (ARM_TAG, PREDICTOR_TAG) if tag in message.meta.tags}
+    return scores_of(values, n_rows, who_answered(tags))
 
 
 def _plain(value: Any) -> Any:

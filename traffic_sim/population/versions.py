@@ -49,6 +49,8 @@ _HALF_LIFE_DAYS: Final = (75.0, 500.0)
 """Days in which half of a version's users leave it for a newer one, by platform."""
 
 NAMES: Final = tuple(name for name, _, _, _ in _RELEASES)
+PLATFORM: Final = np.array([platform for _, platform, _, _ in _RELEASES])
+"""int64[n_versions]: 0 iOS, 1 Android."""
 RELEASED_DAY: Final = np.array([released for _, _, released, _ in _RELEASES], dtype="datetime64[D]").astype(np.int64)
 """int64[n_versions]: days since 1970."""
 
@@ -60,11 +62,10 @@ def shares() -> NDArray[np.float64]:
 
     Shapes: float64[DAYS * 2, n_versions], row `day * 2 + platform`.
     """
-    platform = np.array([platform for _, platform, _, _ in _RELEASES])
     reach = np.array([reach for _, _, _, reach in _RELEASES])
-    uptake, half_life = np.array(_UPTAKE_DAYS)[platform], np.array(_HALF_LIFE_DAYS)[platform]
+    uptake, half_life = np.array(_UPTAKE_DAYS)[PLATFORM], np.array(_HALF_LIFE_DAYS)[PLATFORM]
     # The middle of the day, so that a version has users on the day of its release.
     age = np.maximum(FIRST_DAY + np.arange(DAYS)[:, None] + 0.5 - RELEASED_DAY, 0)
     weights = reach * (1 - np.exp(-age / uptake)) * 2 ** (-age / half_life)
-    by_platform = np.stack([weights * (platform == p) for p in (0, 1)], axis=1)
+    by_platform = np.stack([weights * (p == PLATFORM) for p in (0, 1)], axis=1)
     return np.asarray(by_platform.reshape(DAYS * 2, len(NAMES)))

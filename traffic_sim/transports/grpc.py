@@ -12,7 +12,7 @@ import grpc
 from traffic_sim.messages import proto
 from traffic_sim.messages.answers import Malformed, Scores, shortened
 from traffic_sim.results import Status
-from traffic_sim.transports.transport import Answer, Target
+from traffic_sim.transports.transport import REQUEST_ID, Answer, Target
 
 _PREDICT: Final = "/seldon.protos.Seldon/Predict"
 _SEND_FEEDBACK: Final = "/seldon.protos.Seldon/SendFeedback"
@@ -24,8 +24,8 @@ class GrpcTransport:
         self._channel: Any = None
         self._metadata = () if target.direct else (("seldon", target.deployment), ("namespace", target.namespace))
 
-    def encode(self, rows: list[list[Any]]) -> bytes:
-        return proto.prediction(rows)
+    def encode(self, rows: list[list[Any]], user: str | None) -> bytes:
+        return proto.prediction(rows, user)
 
     async def __aenter__(self) -> Self:
         # Bytes in, bytes out: requests are encoded before the run.
@@ -39,15 +39,24 @@ class GrpcTransport:
         await self._channel.close()
 
     async def predict(self, payload: bytes, n_rows: int) -> Answer:
-        return await self._call(self._predict, payload, lambda body: proto.scores(body, n_rows))
+        return await self._call(self._predict, payload, lambda body: proto.scores(body, n_rows), self._metadata)
 
-    async def feedback(self, payload: bytes, reply: bytes, reward: int) -> Answer:
-        return await self._call(self._send_feedback, proto.feedback(payload, reply, reward), lambda _: None)
+    async def feedback(self, payload: bytes, answer: Answer, reward: int) -> Answer:
+        message = proto.feedback(payload, answer.reply, reward, answer.request_id)
+        known_by = ((REQUEST_ID.lower(), answer.request_id),) if answer.request_id else ()
+        return await self._call(self._send_feedback, message, lambda _: None, (*self._metadata, *known_by))
 
-    async def _call(self, method: Any, message: bytes, read: Callable[[bytes], Scores | None]) -> Answer:
+    async def _call(
+        self,
+        method: Any,
+        message: bytes,
+        read: Callable[[bytes], Scores | None],
+        metadata: tuple[tuple[str, str], ...],
+    ) -> Answer:
         sent_at = time.monotonic()
         try:
-            reply = await method(message, metadata=self._metadata, timeout=self._target.timeout_seconds)
+            call = method(message, metadata=metadata, timeout=self._target.timeout_seconds)
+            reply = await call
         except grpc.aio.AioRpcError as error:
             finished_at = time.monotonic()
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
@@ -56,6 +65,7 @@ class GrpcTransport:
             return Answer(Status.FAILED, sent_at, finished_at, error=reason)
         finished_at = time.monotonic()
         try:
-            return Answer(Status.ANSWERED, sent_at, finished_at, read(reply), reply)
+            request_id = dict(await call.initial_metadata()).get(REQUEST_ID.lower(), "")
+            return Answer(Status.ANSWERED, sent_at, finished_at, read(reply), reply, request_id=str(request_id))
         except Malformed as error:
             return Answer(Status.MALFORMED, sent_at, finished_at, error=str(error))

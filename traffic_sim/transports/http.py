@@ -12,7 +12,7 @@ import aiohttp
 from traffic_sim.messages import rest
 from traffic_sim.messages.answers import Malformed, Scores, from_json, reason_of, shortened
 from traffic_sim.results import Status
-from traffic_sim.transports.transport import Answer, Target
+from traffic_sim.transports.transport import REQUEST_ID, Answer, Target
 
 
 class HttpTransport:
@@ -21,8 +21,8 @@ class HttpTransport:
         self._session: aiohttp.ClientSession | None = None
         self._predictions, self._feedback = target.url("predictions"), target.url("feedback")
 
-    def encode(self, rows: list[list[Any]]) -> bytes:
-        return rest.prediction(rows)
+    def encode(self, rows: list[list[Any]], user: str | None) -> bytes:
+        return rest.prediction(rows, user)
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -46,15 +46,23 @@ class HttpTransport:
     async def predict(self, payload: bytes, n_rows: int) -> Answer:
         return await self._post(self._predictions, payload, lambda body: from_json(body, n_rows))
 
-    async def feedback(self, payload: bytes, reply: bytes, reward: int) -> Answer:
-        return await self._post(self._feedback, rest.feedback(payload, reply, reward), lambda _: None)
+    async def feedback(self, payload: bytes, answer: Answer, reward: int) -> Answer:
+        body = rest.feedback(payload, answer.reply, reward, answer.request_id)
+        headers = {REQUEST_ID: answer.request_id} if answer.request_id else None
+        return await self._post(self._feedback, body, lambda _: None, headers)
 
-    async def _post(self, url: str, body: bytes, read: Callable[[bytes], Scores | None]) -> Answer:
+    async def _post(
+        self,
+        url: str,
+        body: bytes,
+        read: Callable[[bytes], Scores | None],
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
         if self._session is None:
             raise RuntimeError("open the transport first, with `async with`")
         sent_at = time.monotonic()
         try:
-            async with self._session.post(url, data=body, allow_redirects=False) as response:
+            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
                 reply = await response.read()
         except TimeoutError:
             return Answer(Status.TIMED_OUT, sent_at, time.monotonic(), error="no answer in time")
@@ -66,6 +74,7 @@ class HttpTransport:
             reason = f"HTTP {response.status}: {reason_of(reply)}"
             return Answer(Status.FAILED, sent_at, finished_at, error=reason)
         try:
-            return Answer(Status.ANSWERED, sent_at, finished_at, read(reply), reply)
+            request_id = response.headers.get(REQUEST_ID, "")
+            return Answer(Status.ANSWERED, sent_at, finished_at, read(reply), reply, request_id=request_id)
         except Malformed as error:
             return Answer(Status.MALFORMED, sent_at, finished_at, error=str(error))

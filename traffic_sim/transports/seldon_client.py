@@ -8,19 +8,22 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from seldon_core.seldon_client import SeldonClient
 
 from model_server.impressions import NAMES
+from model_server.metric_names import USER_TAG
 from traffic_sim.messages.answers import Malformed, from_message, shortened
 from traffic_sim.results import Status
-from traffic_sim.transports.transport import Answer, Target
+from traffic_sim.transports.transport import REQUEST_ID, Answer, Target
 
 CPU_SECONDS_PER_CALL: Final = 0.002
 CPU_SECONDS_PER_ROW: Final = 0.0001
@@ -28,8 +31,16 @@ CPU_SECONDS_PER_ROW: Final = 0.0001
 for 1 row of 16 columns, 2.1 for 10, 5.5 for 50, 10.5 for 100; half as much again with many threads in a process."""
 
 
+class Asked(NamedTuple):
+    """What the client is asked to send. Shapes: rows object[n, 16], columns in the order of NAMES."""
+
+    rows: NDArray[np.object_]
+    tags: dict[str, str]
+
+
 class SeldonClientTransport:
     def __init__(self, target: Target) -> None:
+        self._is_direct = target.direct
         self._timeout_seconds = target.timeout_seconds
         self._n_threads = target.threads
         self._threads: ThreadPoolExecutor | None = None
@@ -41,8 +52,8 @@ class SeldonClientTransport:
             payload_type="ndarray",
         )
 
-    def encode(self, rows: list[list[Any]]) -> NDArray[np.object_]:
-        return np.array(rows, dtype=object)
+    def encode(self, rows: list[list[Any]], user: str | None) -> Asked:
+        return Asked(np.array(rows, dtype=object), {} if user is None else {USER_TAG: user})
 
     async def __aenter__(self) -> Self:
         self._threads = ThreadPoolExecutor(self._n_threads, thread_name_prefix="seldon-client")
@@ -54,13 +65,24 @@ class SeldonClientTransport:
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def predict(self, payload: NDArray[np.object_], n_rows: int) -> Answer:
-        return await self._in_thread(lambda: self._client.predict(data=payload, names=NAMES), n_rows)
+    async def predict(self, payload: Asked, n_rows: int) -> Answer:
+        # The client keeps the answer's headers to itself, so the id is made here. It sends none to a lone component.
+        request_id = "" if self._is_direct else str(uuid.uuid4())
+        headers = {REQUEST_ID: request_id} if request_id else None
+        answer = await self._in_thread(
+            lambda: self._client.predict(data=payload.rows, names=NAMES, meta=payload.tags, headers=headers), n_rows
+        )
+        return replace(answer, request_id=request_id)
 
-    async def feedback(self, payload: NDArray[np.object_], reply: dict[str, Any], reward: int) -> Answer:
+    async def feedback(self, payload: Asked, answer: Answer, reward: int) -> Answer:
         # The client cannot build a Feedback message from a response that carries tags, so it gets the JSON form.
-        request = {"data": {"names": list(NAMES), "ndarray": payload.tolist()}}
-        message = {"request": request, "response": reply, "reward": reward}
+        meta = {"meta": {"tags": payload.tags}} if payload.tags else {}
+        request = {**meta, "data": {"names": list(NAMES), "ndarray": payload.rows.tolist()}}
+        response = answer.reply
+        if answer.request_id:
+            meta_told = response.get("meta") or {}
+            response = {**response, "meta": {**meta_told, "puid": meta_told.get("puid") or answer.request_id}}
+        message = {"request": request, "response": response, "reward": reward}
         return await self._in_thread(lambda: self._client.feedback(raw_request=message), None)
 
     async def _in_thread(self, call: Callable[[], Any], n_rows: int | None) -> Answer:

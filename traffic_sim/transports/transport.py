@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 from traffic_sim.messages.answers import Scores
 from traffic_sim.results import Status
+
+REQUEST_ID: Final = "Seldon-Puid"
+"""The header, over gRPC the metadata, with the id of a request: made by the gateway or the graph server, told back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Answer:
     reply: Any = None
     """The answer as it came, for the feedback on it."""
     error: str = ""
+    request_id: str = ""
+    """The `Seldon-Puid` that the answer came with; "" where none is known."""
 
     @classmethod
     def never_sent(cls, finished_at: float, error: str) -> Answer:
@@ -56,8 +61,8 @@ class Answer:
 class Transport(Protocol):
     """Opened once (`async with`) in the process and event loop that use it."""
 
-    def encode(self, rows: list[list[Any]]) -> Any:
-        """The payload of one request; needs no connection."""
+    def encode(self, rows: list[list[Any]], user: str | None) -> Any:
+        """The payload of one request, about `user` if there is one; needs no connection."""
         ...
 
     async def __aenter__(self) -> Self: ...
@@ -68,4 +73,6 @@ class Transport(Protocol):
 
     async def predict(self, payload: Any, n_rows: int) -> Answer: ...
 
-    async def feedback(self, payload: Any, reply: Any, reward: int) -> Answer: ...
+    async def feedback(self, payload: Any, answer: Answer, reward: int) -> Answer:
+        """Say what came of an answer: the request and the reply as they were, and the id by which both are known."""
+        ...

@@ -65,7 +65,7 @@ def rows_of(message: Message) -> int:
     """How many rows a message holds; 1 where that cannot be said."""
     try:
         return row_wise.rows_of(_shared(message))
-    except GraphError:
+    except Exception:  # noqa: BLE001 -- what is wrong with it is told when it is answered
         return 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from model_server.graph.messages import Message
@@ -14,6 +15,14 @@ type AnswerMany = Callable[[Sequence[Message]], Answers]
 """As many answers as messages, in their order; an error is that caller's alone."""
 type Run = Callable[[Callable[[], Any]], Awaitable[Any]]
 """Runs a function where it may block, outside the event loop."""
+
+
+class _Asked:
+    __slots__ = ("held",)
+
+    def __init__(self, message: Message, future: asyncio.Future[Message]) -> None:
+        self.held: tuple[Message, asyncio.Future[Message]] | None = message, future
+        """None once nobody waits for an answer any more: a message may be large, and its turn far."""
 
 
 class Batcher:
@@ -34,54 +43,72 @@ class Batcher:
         self._run = run
         self._max_rows = max_rows
         self._on_batch = on_batch
-        self._waiting: deque[tuple[Message, asyncio.Future[Message]]] = deque()
+        self._waiting: deque[_Asked] = deque()
         self._serving: asyncio.Task[None] | None = None
 
     async def answer(self, message: Message) -> Message:
         """The message's own answer, or its own error. Whoever stops waiting is left out if its turn has not come."""
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._waiting.append((message, future))
+        asked = _Asked(message, future)
+        self._waiting.append(asked)
         if self._serving is None:
             self._serving = asyncio.create_task(self._serve())
-        return await future
+        try:
+            return await future
+        finally:
+            asked.held = None
 
     async def _serve(self) -> None:
         try:
             while self._waiting:
-                taken, answers, rows = await self._run(self._one_batch)
-                if taken:
-                    self._on_batch(rows, len(taken))
+                taken: list[asyncio.Future[Message]] = []
+                try:
+                    answers, rows = await self._run(partial(self._one_batch, taken))
+                except Exception as error:  # noqa: BLE001 -- nobody may wait for ever for the others' sake
+                    answers = [error] * len(taken)
+                    if not taken:
+                        self._fail_all(error)
+                else:
+                    if taken:
+                        self._on_batch(rows, len(taken))
                 for future, answer in zip(taken, answers, strict=True):
-                    if future.done():
-                        continue
-                    if isinstance(answer, BaseException):
-                        future.set_exception(answer)
-                    else:
-                        future.set_result(answer)
+                    _settle(future, answer)
         finally:
             self._serving = None
 
-    def _one_batch(self) -> tuple[list[asyncio.Future[Message]], Answers, int]:
-        """Outside the loop, which meanwhile appends to what waits; nobody else takes from it."""
+    def _one_batch(self, taken: list[asyncio.Future[Message]]) -> tuple[Answers, int]:
+        """The answers for those that are `taken`, in their order, and their rows.
+
+        Outside the loop, which meanwhile appends to what waits; nobody else takes from it.
+        """
         messages: list[Message] = []
-        futures: list[asyncio.Future[Message]] = []
         rows = 0
         while self._waiting:
-            message, future = self._waiting[0]
-            n_rows = 0 if future.done() else self._rows_of(message)
-            if messages and rows + n_rows > self._max_rows:
-                break
-            self._waiting.popleft()
-            if not future.done():
-                messages.append(message)
-                futures.append(future)
+            held = self._waiting[0].held
+            if held is not None:
+                n_rows = self._rows_of(held[0])
+                if messages and rows + n_rows > self._max_rows:
+                    break
+                messages.append(held[0])
+                taken.append(held[1])
                 rows += n_rows
-        if not messages:
-            return [], [], 0
-        try:
-            answers = self._answer_many(messages)
-            if len(answers) != len(messages):
-                raise RuntimeError(f"{len(answers)} answers to {len(messages)} messages")  # noqa: TRY301
-        except Exception as error:  # noqa: BLE001 -- nobody may wait for ever for the others' sake
-            answers = [error] * len(messages)
-        return futures, answers, rows
+            self._waiting.popleft()
+        answers = self._answer_many(messages) if messages else []
+        if len(answers) != len(messages):
+            raise RuntimeError(f"{len(answers)} answers to {len(messages)} messages")
+        return answers, rows
+
+    def _fail_all(self, error: Exception) -> None:
+        for asked in self._waiting:
+            if asked.held is not None:
+                _settle(asked.held[1], error)
+        self._waiting.clear()
+
+
+def _settle(future: asyncio.Future[Message], answer: Message | BaseException) -> None:
+    if future.done():
+        return
+    if isinstance(answer, BaseException):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

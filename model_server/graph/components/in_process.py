@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from model_server.graph.components import answering
 from model_server.graph.components.batching import Batcher
@@ -18,9 +18,11 @@ from model_server.graph.messages import Context, Message
 from model_server.graph.settings import Settings
 from model_server.graph.telemetry import Telemetry
 from model_server.graph.verbs import Verb
-from model_server.graph.wrapper.calls import Wrapped
+from model_server.graph.wrapper.calls import HEALTH_PATH, Wrapped
 
-STUCK_AFTER_TIMEOUTS = 2
+UNARY: Final = "unary"
+"""The label `method` of a call over gRPC."""
+STUCK_AFTER_TIMEOUTS: Final = 2
 """A call that has not come back after this many times its timeout will not; the worker is replaced."""
 
 
@@ -62,12 +64,14 @@ class InProcess:
 
     async def call(self, verb: Verb, message: Message, context: Context) -> Message:
         """Errors: GraphError."""
-        return await self._measured(verb, [message], context, self._answer(verb, message))
+        asked = _blaming([message], context, partial(self._answer, verb, message))
+        return await self._measured(*_told_as(verb, context), asked)
 
     async def aggregate(self, messages: Sequence[Message], context: Context) -> Message:
         """Errors: GraphError."""
         work = partial(answering.aggregate, self._wrapped, messages, self._limits.max_rows)
-        return await self._measured(Verb.AGGREGATE, messages, context, self._threads.run(work))
+        asked = _blaming(messages, context, partial(self._threads.run, work))
+        return await self._measured(*_told_as(Verb.AGGREGATE, context), asked)
 
     async def metadata(self, context: Context) -> Any:
         """Errors: WrapperError."""
@@ -76,19 +80,13 @@ class InProcess:
         if context.transport == "rest":
             self._called("/metadata", "get", "200", began)
         else:
-            self._called("/seldon.protos.Model/Metadata", "unary", "OK", began)
+            self._called("/seldon.protos.Model/Metadata", UNARY, "OK", began)
         return told
 
     async def status(self, context: Context) -> Message:
         """Errors: GraphError."""
         del context
-        began = time.perf_counter()
-        work = partial(answering.health, self._wrapped)
-        answer = await self._in_time(
-            self._threads.run(work), self._timeouts.rest, f'Get "http://{self.name}/health/status"'
-        )
-        self._called("/health/status", "get", "200", began)
-        return answer
+        return await self._measured(HEALTH_PATH, "get", self._health())
 
     async def is_ready(self, *, thoroughly: bool) -> bool:
         """Loaded it is, or the worker would not run. `thoroughly`: whether its own health check says so."""
@@ -96,10 +94,7 @@ class InProcess:
             return False
         if thoroughly:
             try:
-                work = partial(answering.health, self._wrapped)
-                await self._in_time(
-                    self._threads.run(work), self._timeouts.rest, f'Get "http://{self.name}/health/status"'
-                )
+                await self._in_time(self._health(), self._timeouts.rest, f"health check of {self.name}")
             except GraphError:
                 return False
         return True
@@ -118,43 +113,55 @@ class InProcess:
         work = partial(answering.answer, self._wrapped, verb, message, self._limits.max_rows, self._passes_through)
         return await self._threads.run(work)
 
-    async def _measured(self, verb: Verb, messages: Sequence[Message], context: Context, asked: Any) -> Message:
+    def _health(self) -> Coroutine[Any, Any, Message]:
+        return self._threads.run(partial(answering.health, self._wrapped))
+
+    async def _measured(self, service: str, method: str, asked: Coroutine[Any, Any, Message]) -> Message:
         """The answer, counted as Seldon's executor counts its calls: over REST, what timed out leaves no sample."""
-        is_rest = context.transport == "rest"
-        service, method = (verb.path, "post") if is_rest else (verb.grpc_method, "unary")
+        is_rest = method != UNARY
         began = time.perf_counter()
         if self.is_stuck():
             asked.close()
             raise ComponentStuck(f"component {self.name} has not come back from a call that timed out; try again soon")
         timeout = self._timeouts.rest if is_rest else self._timeouts.grpc
-        what = f'Post "http://{self.name}{verb.path}"' if is_rest else f"component {self.name}"
+        url = f"http://{self.name}{service}"
+        what = f'{method.capitalize()} "{url}"' if is_rest else f"component {self.name}"
         try:
-            answer: Message = await self._in_time(asked, timeout, what)
+            answer = await self._in_time(asked, timeout, what)
         except ComponentTimedOut as error:
             if not is_rest:
                 self._called(service, method, go_name(error.code), began)
             raise
         except GraphError as error:
-            told: GraphError = error
-            if isinstance(error, MessageRefused) and not all(map(context.is_clients, messages)):
-                told = error.made_by_a_component()
-            self._called(service, method, str(told.http_status) if is_rest else go_name(told.code), began)
-            if verb is Verb.ROUTE and is_rest and self._is_in_a_graph:  # else a wrapper is what it stands for
-                told = RouterFailed.of(f"http://{self.name}{verb.path}", told.http_status)
-            if told is error:
-                raise
-            raise told from error
+            self._called(service, method, str(error.http_status) if is_rest else go_name(error.code), began)
+            if service == Verb.ROUTE.path and self._is_in_a_graph:  # else a wrapper is what it stands for
+                raise RouterFailed.of(url, error.http_status) from error
+            raise
         self._called(service, method, "200" if is_rest else "OK", began)
         return answer
 
-    async def _in_time(self, asked: Any, timeout_seconds: float | None, what: str) -> Message:
+    async def _in_time(self, asked: Coroutine[Any, Any, Message], timeout_seconds: float | None, what: str) -> Message:
         try:
             async with asyncio.timeout(timeout_seconds):
-                answer: Message = await asked
+                return await asked
         except TimeoutError as error:
             self._telemetry.timed_out(self.name)
             raise ComponentTimedOut(f"{what}: context deadline exceeded") from error
-        return answer
 
     def _called(self, service: str, method: str, code: str, began: float) -> None:
         self._telemetry.called(self.name, self._image, service, method, code, time.perf_counter() - began)
+
+
+def _told_as(verb: Verb, context: Context) -> tuple[str, str]:
+    """The labels service and method of a call."""
+    return (verb.path, "post") if context.transport == "rest" else (verb.grpc_method, UNARY)
+
+
+async def _blaming(messages: Sequence[Message], context: Context, ask: Callable[[], Awaitable[Message]]) -> Message:
+    """The answer. Errors: GraphError; for a message that another component made, one that blames no client."""
+    try:
+        return await ask()
+    except MessageRefused as error:
+        if all(map(context.is_clients, messages)):
+            raise
+        raise error.made_by_a_component() from error

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from model_server.graph.errors import WRAPPER_INTERNAL_ERROR, WrapperError
+
 
 class UserThreads:
     """Of one component. `n_threads` may be inside it at a time."""
@@ -18,8 +20,16 @@ class UserThreads:
         self._began: dict[int, float] = {}
 
     async def run[T](self, work: Callable[[], T]) -> T:
-        """What `work` returns or raises. Work that nobody waits for any more is left out if it has not begun."""
-        return await asyncio.wrap_future(self._pool.submit(self._timed, work))
+        """What `work` returns or raises. Work that nobody waits for any more is left out if it has not begun.
+
+        Errors: WrapperError in place of what would end a whole process or task, such as SystemExit.
+        """
+        job = _Job(work)
+        try:
+            result: T = await asyncio.wrap_future(self._pool.submit(self._timed, job))
+        finally:
+            job.work = None  # it may wait in the queue for long yet, and what it holds is large
+        return result
 
     def busy_seconds(self) -> float:
         """How long the longest call that has not come back has been under way."""
@@ -30,10 +40,25 @@ class UserThreads:
         """Take no more; do not wait for what hangs."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _timed(self, work: Callable[[], Any]) -> Any:
+    def _timed(self, job: _Job) -> Any:
+        work = job.work
+        if work is None:
+            return None
         thread = threading.get_ident()
         self._began[thread] = time.monotonic()
         try:
             return work()
+        except Exception:
+            raise
+        except BaseException as error:
+            told = f"{type(error).__name__}: {error}"
+            raise WrapperError(told, http_status=500, reason=WRAPPER_INTERNAL_ERROR) from error
         finally:
             del self._began[thread]
+
+
+class _Job:
+    __slots__ = ("work",)
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.work: Callable[[], Any] | None = work

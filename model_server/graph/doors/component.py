@@ -14,8 +14,8 @@ from model_server.graph.doors.grpc import Answer
 from model_server.graph.doors.rest import JSON, Request, Response, Route, Surface
 from model_server.graph.errors import GraphError, WrapperError
 from model_server.graph.messages import Context, GrpcMessage, RestMessage
+from model_server.graph.metrics_files import exposition
 from model_server.graph.serving import Readiness
-from model_server.graph.telemetry import exposition
 from model_server.graph.verbs import Verb
 from model_server.graph.wrapper import bodies
 
@@ -61,7 +61,7 @@ def rest_surface(component: Component, readiness: Readiness, metrics_path: str |
     async def live(_: Request) -> Response:
         return Response(content_type=None)
 
-    both, posts, gets = ("GET", "POST"), ("POST",), ("GET",)
+    both, posts, gets = ("GET", "POST"), ("POST",), ("GET", "HEAD")
     predict, feedback = asking(Verb.PREDICT), asking(Verb.SEND_FEEDBACK)
     routes = {verb.path: Route(asking(verb), both, verb.path.lstrip("/")) for verb in Verb} | {
         "/health/ping": Route(ping, gets, is_work=False),
@@ -102,7 +102,7 @@ def metrics_routes(path: str) -> dict[str, Route]:
         body, content_type = exposition()
         return Response(body, content_type=content_type.encode())
 
-    return {path: Route(metrics, ("GET",), is_work=False)}
+    return {path: Route(metrics, ("GET", "HEAD"), is_work=False)}
 
 
 def grpc_methods(component: Component) -> dict[str, Answer]:

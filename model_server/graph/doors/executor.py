@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,11 +15,12 @@ from model_server.graph.doors.reception import SKIP_LOGGING_HEADER, asks_not_to_
 from model_server.graph.doors.rest import JSON, TEXT, Request, Response, Route, Surface
 from model_server.graph.errors import MessageUnreadable
 from model_server.graph.messages import Context, GrpcMessage, RestMessage
+from model_server.graph.metrics_files import exposition
 from model_server.graph.serving import Graph
 from model_server.graph.settings import Settings
-from model_server.graph.telemetry import exposition
 
 _HTML = ((b"<", rb"\u003c"), (b">", rb"\u003e"), (b"&", rb"\u0026"))
+_CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
@@ -51,9 +53,9 @@ def rest_surface(graph: Graph, settings: Settings) -> Surface:
 
     posts, gets = ("POST",), ("GET",)
     routes = {
-        "/live": Route(live, gets, is_work=False),
-        "/ready": Route(ready, gets, is_work=False),
-        settings.metrics_path: Route(metrics, gets, is_work=False),
+        "/live": Route(live, None, is_work=False),
+        "/ready": Route(ready, None, is_work=False),
+        settings.metrics_path: Route(metrics, None, is_work=False),
         "/api/v1.0/status": Route(live, gets, "status", is_work=False),
         "/api/v1.0/health/status": Route(live, gets, "status", is_work=False),
         "/api/v1.0/metadata": Route(metadata, gets, "metadata"),
@@ -125,14 +127,24 @@ def _context(request: Request) -> Context:
 
 
 def _answered(answer: Any) -> Response:
-    body, encoding = answer.body, answer.content_encoding
-    if encoding:
-        headers = ((b"content-encoding", encoding.encode("latin-1")),)
-        return Response(body, content_type=answer.content_type.encode("latin-1"), headers=headers)
+    body, content_type = answer.body, _header(answer.content_type) or JSON
+    if answer.content_encoding:
+        return Response(
+            body, content_type=content_type, headers=((b"content-encoding", _header(answer.content_encoding)),)
+        )
     for character, escaped in _HTML:  # so that no browser takes an answer for a page, as the executor has it
         if character in body:
             body = body.replace(character, escaped)
-    return Response(body, content_type=(answer.content_type or "application/json").encode("latin-1") or JSON)
+    return Response(body, content_type=content_type)
+
+
+def _header(text: str) -> bytes:
+    """What may come from a client or a component, as a header's value. Errors: none."""
+    try:
+        value = text.encode("latin-1")  # as the doors read them
+    except UnicodeEncodeError:
+        value = text.encode(errors="replace")
+    return _CONTROLS.sub(b" ", value)
 
 
 def _headers(settings: Settings) -> Any:
@@ -146,14 +158,14 @@ def _headers(settings: Settings) -> Any:
     def headers_of(request: Request, route: Route) -> tuple[tuple[bytes, bytes], ...]:
         puid = request.puid.encode("latin-1")
         headers: tuple[tuple[bytes, bytes], ...] = (*fixed, (b"seldon-puid", puid))
-        if route.service is not None:
+        if route.methods is not None:
             headers += ((b"access-control-allow-methods", ",".join(sorted({*route.methods, "OPTIONS"})).encode()),)
         if "ce-specversion" in request.headers:
             source = f"seldon.{settings.deployment}"
             headers += (
                 (b"ce-id", puid),
                 (b"ce-specversion", b"0.3"),
-                (b"ce-path", request.path.encode("utf-8", "replace")),
+                (b"ce-path", _header(request.path)),
                 (b"ce-type", f"{source}.{settings.namespace}.response".encode()),
                 (b"ce-source", source.encode()),
             )

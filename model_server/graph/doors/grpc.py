@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,7 +14,6 @@ from grpc_reflection.v1alpha import reflection
 
 from model_server.graph import protos
 from model_server.graph.doors.reception import (
-    MAX_DETAILS_CHARACTERS,
     PUID_HEADER,
     SKIP_LOGGING_HEADER,
     Reception,
@@ -49,7 +49,7 @@ class GrpcDoor:
             (_Handlers({name: self._handler(name, methods[name]) for name in methods}),)
         )
         reflection.enable_server_reflection([*sorted(services), reflection.SERVICE_NAME], self._server, protos.pool())
-        self.port = self._server.add_insecure_port(f"{host}:{port}")
+        self.port = self._server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
     async def start(self) -> None:
         await self._server.start()
@@ -75,13 +75,16 @@ class GrpcDoor:
                     with suppress(Exception):  # the client has gone: grpcio's error for that has no public name
                         await call.send_initial_metadata(((PUID_HEADER, puid),))
                 code = "OK"
+            except asyncio.CancelledError:  # by the client, who left or whose time is over; or since the server ends
+                code = "CANCELLED"
+                raise
             except Exception as error:  # noqa: BLE001 -- one request must not end the server
                 failure = self._reception.failed(error, puid)
                 code, details = failure.code, failure.details()
             finally:
                 telemetry.answered(name, "unary", go_name(code), since(began))
             if code != "OK":
-                await call.abort(grpc.StatusCode[code], details[:MAX_DETAILS_CHARACTERS])
+                await call.abort(grpc.StatusCode[code], details)
             return answered
 
         return grpc.unary_unary_rpc_method_handler(serve)

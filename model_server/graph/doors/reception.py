@@ -19,8 +19,6 @@ logger = logging.getLogger(__name__)
 PUID_HEADER: Final = "seldon-puid"
 SKIP_LOGGING_HEADER: Final = "seldon-skip-logging"
 _PUID = re.compile(r"[!-~][ -~]{0,199}")
-MAX_DETAILS_CHARACTERS: Final = 2_000
-"""gRPC sends details as a header; clients refuse headers beyond 8 KiB."""
 
 
 class InternalError(GraphError):

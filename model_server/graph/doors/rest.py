@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from model_server.graph.doors.asgi import Receive, Send, read_body, respond
-from model_server.graph.doors.reception import Reception, request_id, since
+from model_server.graph.doors.reception import PUID_HEADER, Reception, request_id, since
 from model_server.graph.errors import ClientGone, GraphError
 
 JSON: Final = b"application/json"
@@ -44,7 +44,8 @@ class Route:
     """`service`: as the request is called in the metrics; None where it is not counted, such as a probe."""
 
     answer: Callable[[Request], Awaitable[Response]]
-    methods: tuple[str, ...]
+    methods: tuple[str, ...] | None
+    """None: any."""
     service: str | None = None
     is_work: bool = True
     """Whether it counts against the limit of requests; a probe is answered however busy the server is."""
@@ -62,8 +63,6 @@ class Surface:
     """For a path that is none."""
     not_allowed: Response
     """For a method that a path does not take."""
-    error_content_type: bytes = JSON
-    answers_options: bool = True
 
 
 class RestDoor:
@@ -75,22 +74,20 @@ class RestDoor:
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        path, method = scope["path"], scope["method"].upper()
-        route, node = self._route(path)
+        route, node = self._route(scope["path"])
         if route is None:
             return await _send(send, self._surface.unknown)
-        if method == "OPTIONS" and self._surface.answers_options:
-            request = _request(scope, b"", node)
+        method = scope["method"]
+        request = _request(scope, node)
+        if method == "OPTIONS":
             return await _send(send, Response(content_type=None), self._surface.headers_of(request, route))
-        if method not in route.methods:
+        if route.methods is not None and method not in route.methods:
             return await _send(send, self._surface.not_allowed)
-        request = _request(scope, b"", node)
         try:
             if route.is_work:
+                body = await read_body(scope, receive, self._reception.limits.max_body_bytes)
                 with self._reception.admitted():
-                    body = await read_body(scope, receive, self._reception.limits.max_body_bytes)
-                    request = _request(scope, body, node, request.puid, request.headers)
-                    response = await route.answer(request)
+                    response = await route.answer(replace(request, body=body))
             else:
                 response = await route.answer(request)
         except ClientGone:
@@ -109,18 +106,16 @@ class RestDoor:
         return (self._surface.routes.get(f"{stem}/"), node) if node else (None, "")
 
 
-def _request(
-    scope: Mapping[str, Any], body: bytes, node: str, puid: str | None = None, headers: Mapping[str, str] | None = None
-) -> Request:
-    if headers is None:
-        headers = _headers(scope["headers"])
+def _request(scope: Mapping[str, Any], node: str) -> Request:
+    """Without its body, which may be yet to come."""
+    headers = _headers(scope["headers"])
     return Request(
         method=scope["method"],
         path=scope["path"],
         query=scope["query_string"].decode("latin-1"),
         headers=headers,
-        body=body,
-        puid=puid or request_id(headers.get("seldon-puid")),
+        body=b"",
+        puid=request_id(headers.get(PUID_HEADER)),
         node=node,
     )
 

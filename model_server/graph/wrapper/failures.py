@@ -6,10 +6,11 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from model_server.errors import CallersFault
+from model_server.errors import CallersFault, ComeBackLater
 from model_server.graph.errors import (
     WRAPPER_BAD_DATA,
     WRAPPER_INTERNAL_ERROR,
+    WRAPPER_UNAVAILABLE,
     ComponentAnsweredWithError,
     GraphError,
     WrapperError,
@@ -40,14 +41,16 @@ class Failures:
     def _found(self, error: Exception, path: str | None) -> GraphError:
         if isinstance(error, GraphError):
             return error
-        if isinstance(error, CallersFault):
+        if isinstance(error, CallersFault | ComeBackLater):
+            is_callers = isinstance(error, CallersFault)
             status = {
                 "code": error.http_status,
                 "info": error.message,
-                "reason": WRAPPER_BAD_DATA,
+                "reason": WRAPPER_BAD_DATA if is_callers else WRAPPER_UNAVAILABLE,
                 "status": "FAILURE",
             }
-            return WrapperError(error.message, http_status=error.http_status, status=status)
+            code = None if is_callers else "UNAVAILABLE"
+            return WrapperError(error.message, http_status=error.http_status, status=status, code=code)
         handled = None if path is None else self._handlers.answer(error, path)
         if handled is not None:
             http_status, body = handled

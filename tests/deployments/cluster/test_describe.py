@@ -89,7 +89,7 @@ def test_versions_are_read_from_what_an_orchestrator_answers_and_nonsense_is_no_
 
 def test_a_deployment_under_unknown_rules_is_still_told_as_far_as_it_can_be():
     objects = a_served_deployment()
-    objects["SeldonDeployment"][0]["spec"]["predictors"][0]["news"] = 1
+    objects["SeldonDeployment"][0]["spec"]["predictors"][0]["graph"] = "of another kind"
     found = told(objects)
     assert (found["state"], found["predictors"]) == ("Available", [])
     assert found["created"]

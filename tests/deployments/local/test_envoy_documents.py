@@ -1,10 +1,12 @@
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runtime_under_test import overlay, predictor
 
 from deployments.local.envoy import Gateway, bootstrap, clusters, routes
+from deployments.local.errors import UnsupportedOverlay
 from deployments.local.planning import plan
 from deployments.local.programs import Ports
 from deployments.seldon import load_documents
@@ -113,3 +115,98 @@ def test_two_deployments_share_the_gateway():
 def test_the_admin_door_is_no_tcp_port():
     document = bootstrap(Gateway("127.0.0.1", 8003, "/run/admin.sock", "clusters.json", "routes.json"))
     assert document["admin"]["address"] == {"pipe": {"path": "/run/admin.sock", "mode": 0o600}}
+
+
+def two_deployments(**annotations):
+    annotations = {f"seldon.io/ambassador-{key.replace('_', '-')}": value for key, value in annotations.items()}
+    main = overlay(predictor("champion"), name="main")
+    second = overlay(predictor("challenger"), name="second", annotations=annotations)
+    return f"{main}\n---\n{second}"
+
+
+def chosen(document, headers, kind):
+    """The cluster that Envoy would choose: the first route whose every condition holds."""
+    for entry in entries(document):
+        match = entry["match"]
+        wanted = "/seldon/seldon/main/" if kind == "REST" else "/seldon.protos."
+        if match["prefix"] == wanted and all(holds(each, headers) for each in match.get("headers", [])):
+            return entry["route"]["weighted_clusters"]["clusters"][0]["name"].rsplit("-", 2)[0]
+    return None
+
+
+def holds(condition, headers):
+    if condition.get("present_match"):
+        return condition["name"] in headers
+    return headers.get(condition["name"]) == condition["string_match"]["exact"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "taken", "left"),
+    [
+        ("Location: london", {"location": "london"}, {"location": "paris"}),
+        ("location:london", {"location": "london"}, {}),
+        ("x-beta", {"x-beta": "whatever"}, {}),
+    ],
+)
+@pytest.mark.parametrize("kind", ["REST", "gRPC"])
+def test_a_header_gives_the_second_deployment_its_part_of_the_firsts_requests(rule, taken, left, kind):
+    text = two_deployments(service_name="main", header=rule)
+    document = routes(plan(load_documents(text, "x"), {}), "1")
+    known = {"seldon": "main", "namespace": "seldon"} if kind == "gRPC" else {}
+    assert chosen(document, known | taken, kind).startswith("second-challenger")
+    assert chosen(document, known | left, kind).startswith("main-champion")
+
+
+def test_a_value_goes_before_a_mere_name_and_both_before_no_header():
+    bare = {"seldon.io/ambassador-service-name": "main", "seldon.io/ambassador-header": "x-beta"}
+    text = two_deployments(service_name="main", header="x-beta: yes")
+    text += "\n---\n" + overlay(predictor("third"), name="third", annotations=bare)
+    document = routes(plan(load_documents(text, "x"), {}), "1")
+    assert chosen(document, {"x-beta": "yes"}, "REST").startswith("second-")
+    assert chosen(document, {"x-beta": "no"}, "REST").startswith("third-")
+    assert chosen(document, {}, "REST").startswith("main-")
+
+
+@pytest.mark.parametrize(
+    ("annotations", "words"),
+    [
+        ({"service_name": "main"}, "2 deployments take the requests of /seldon/seldon/main without a header"),
+        ({"service_name": "main", "header": "a b: c"}, '"name: value" or a bare name'),
+        ({"service_name": "main", "header": "a:"}, '"name: value" or a bare name'),
+        ({"service_name": "Main/"}, "the name of a SeldonDeployment is accepted"),
+        ({"regex_header": "a: .*", "header": "a: b"}, "which Seldon does not look at"),
+    ],
+)
+def test_a_rule_that_is_none_or_that_two_would_share_is_refused(annotations, words):
+    with pytest.raises(UnsupportedOverlay, match=words):
+        plan(load_documents(two_deployments(**annotations), "x"), {})
+
+
+def retries(**annotations):
+    annotations = {f"seldon.io/{key.replace('_', '-')}": value for key, value in annotations.items()}
+    rest, grpc, _ = entries(routes(planned(predictor("champion"), annotations=annotations), "1"))
+    assert rest["route"]["retry_policy"] == grpc["route"]["retry_policy"]
+    policy = rest["route"]["retry_policy"]
+    return policy["num_retries"], policy.get("per_try_timeout")
+
+
+def test_retries_are_istios_or_else_ambassadors_and_a_timeout_of_each_is_in_seconds():
+    assert retries() == (2, None)
+    assert retries(istio_retries="5", istio_retries_timeout="3") == (5, "3.000s")
+    assert retries(istio_retries="0", ambassador_retries="4") == (0, None)
+    assert retries(ambassador_retries="4") == (4, None)
+    assert retries(istio_retries_timeout="3") == (2, None), "as in Seldon, a number of retries has to stand beside it"
+
+
+def test_a_timeout_of_a_predictor_reaches_its_pod_and_not_the_gateway_and_one_of_the_metadata_the_gateway_alone():
+    champion = predictor("champion") | {"annotations": {"seldon.io/rest-timeout": "700"}}
+    the_plan = planned(champion)
+    rest, _, _ = entries(routes(the_plan, "1"))
+    assert rest["route"]["timeout"] == "0.000s"
+    assert the_plan.servers[0].annotations["seldon.io/rest-timeout"] == "700"
+    document = json.loads(overlay(predictor("champion")))
+    document["metadata"]["annotations"] = {"seldon.io/rest-timeout": "700"}
+    the_plan = plan(load_documents(json.dumps(document), "x"), {})
+    rest, _, _ = entries(routes(the_plan, "1"))
+    assert rest["route"]["timeout"] == "0.700s"
+    assert "seldon.io/rest-timeout" not in the_plan.servers[0].annotations

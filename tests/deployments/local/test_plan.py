@@ -50,6 +50,7 @@ def test_a_predictor_is_one_graph_server_named_as_its_service():
         "--sdep": "xgboost",
         "--namespace": "seldon",
         "--predictor": "champion",
+        "--workers": "1",
         "--volumes": "/volumes",
         "--host": "127.0.0.1",
         "--http_port": "21001",
@@ -295,7 +296,6 @@ REFUSED = {
         "RANDOM_ABTEST with 1 children",
     ),
     "a type that is none": (graph_of("champion", node("m", "MODLE")), "node m has the type MODLE; accepted are MODEL"),
-    "a name twice": (graph_of("champion", node("t", "TRANSFORMER", node("t"))), "several nodes are called t"),
     "no class": (with_container(env=[]), "no env MODEL_NAME"),
     "no class below": (
         graph_of("champion", node("t", "TRANSFORMER", node("m", model_name=""))),
@@ -416,3 +416,24 @@ def test_addresses_differ_from_run_to_run_and_change_no_revision():
         json.loads(base64.b64decode(variables["ENGINE_PREDICTOR"]))["graph"]["parameters"][0]["value"]
         == "unix:///x?db=0"
     )
+
+
+@pytest.mark.parametrize(
+    ("of_spec", "of_predictor", "of_pod", "expected"),
+    [
+        (None, None, None, "1"),
+        (3, None, None, "3"),
+        (3, 2, None, "2"),
+        (3, 2, 4, "4"),
+        (None, 0, None, "1"),
+        (None, 50, None, "4"),
+    ],
+)
+def test_a_replica_is_a_process_of_the_graph_server_up_to_a_limit(of_spec, of_predictor, of_pod, expected):
+    found = predictor("champion") | ({} if of_predictor is None else {"replicas": of_predictor})
+    if of_pod is not None:
+        found["componentSpecs"][0]["replicas"] = of_pod
+    text = json.loads(overlay(found))
+    text["spec"] |= {} if of_spec is None else {"replicas": of_spec}
+    (one,) = plan(load_documents(json.dumps(text), "x"), {}, volumes=Path("/volumes")).servers
+    assert option(one.argv, "--workers") == expected

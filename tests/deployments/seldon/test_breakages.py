@@ -1,4 +1,4 @@
-"""What Seldon admits and then breaks on is refused by us, as ours, before anything starts."""
+"""What Seldon admits and then fails or breaks on is refused here, before anything starts."""
 
 import pytest
 
@@ -32,15 +32,16 @@ spec:
           - {name: MODEL_NAME, value: InstallModel}
           - {name: PREDICTIVE_UNIT_SERVICE_PORT, value: "9100"}
         - name: sidecar
+          image: sidecar:1
           env: [{name: MLSERVER_HTTP_PORT, value: "1"}]
 """
 
 
-def refused(text):
+def refused(text, by=RefusedBy.FORKCAST):
     with pytest.raises(InvalidDeployment) as caught:
         load_documents(text, "overlay.yaml")
     (finding,) = caught.value.findings
-    assert finding.refused_by is RefusedBy.FORKCAST
+    assert finding.refused_by is by
     assert finding.advice
     return finding
 
@@ -52,19 +53,23 @@ def test_the_same_deployment_without_the_fault_is_accepted():
 
 @pytest.mark.parametrize("value", ["10s", "5.0", "", " 5000", "5e3", "\u0665"])
 def test_a_timeout_that_is_no_integer(value):
-    finding = refused(GOOD.replace('timeout: "5000"', f'timeout: "{value}"'))
+    finding = refused(GOOD.replace('timeout: "5000"', f'timeout: "{value}"'), RefusedBy.OPERATOR)
     assert (finding.line, finding.path) == (9, "spec.annotations.seldon.io/rest-timeout")
     assert f'"{value}"' in finding.message
     assert "milliseconds" in finding.message
 
 
 @pytest.mark.parametrize(
-    ("place", "line"), [("  annotations:\n    kubectl", 6), ("    annotations:\n      version", 13)]
+    ("place", "line", "by"),
+    [
+        ("  annotations:\n    kubectl", 6, RefusedBy.OPERATOR),
+        ("    annotations:\n      version", 13, RefusedBy.FORKCAST),
+    ],
 )
-def test_a_timeout_that_is_no_integer_wherever_it_is_looked_up(place, line):
+def test_a_timeout_that_is_no_integer_wherever_it_is_looked_up(place, line, by):
     head, key = place.rsplit("\n", 1)
     indent = key[: len(key) - len(key.lstrip())]
-    finding = refused(GOOD.replace(place, f"{head}\n{indent}seldon.io/grpc-timeout: soon\n{key}"))
+    finding = refused(GOOD.replace(place, f"{head}\n{indent}seldon.io/grpc-timeout: soon\n{key}"), by)
     assert finding.line == line
 
 
@@ -108,7 +113,9 @@ def test_two_of_them_do_no_harm_where_the_node_has_nothing_to_say_there(variable
 
 
 def test_an_unknown_server_with_an_image_of_its_own():
-    finding = refused(GOOD.replace("      modelUri", "      implementation: LIGHTGBM_SERVER\n      modelUri"))
+    finding = refused(
+        GOOD.replace("      modelUri", "      implementation: LIGHTGBM_SERVER\n      modelUri"), RefusedBy.OPERATOR
+    )
     assert (finding.line, finding.path) == (16, "spec.predictors[0].graph.implementation")
     assert "XGBOOST_SERVER" in finding.advice
 
@@ -117,7 +124,7 @@ def test_no_graph_node_in_the_pod_where_the_orchestrator_goes():
     foreign = GOOD.replace(
         "    componentSpecs:", "    componentSpecs:\n    - spec: {containers: [{name: cache, image: i}]}"
     )
-    finding = refused(foreign)
+    finding = refused(foreign, RefusedBy.OPERATOR)
     assert (finding.line, finding.path) == (19, "spec.predictors[0].componentSpecs[0]")
     separate = foreign.replace("spec:\n  ann", 'spec:\n  annotations: {seldon.io/engine-separate-pod: "TRUE"}\n  x', 1)
     separate = separate.replace('  xotations:\n    seldon.io/rest-timeout: "5000"\n', "")

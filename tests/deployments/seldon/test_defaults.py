@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments.seldon import SeldonDeployment, defaulted
-from deployments.seldon.defaults import service_name
+from deployments.seldon.names import container_service as service_name
 
 
 def deployment(*predictors, **spec):

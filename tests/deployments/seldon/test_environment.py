@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from deployments.seldon import defaulted, environment, load_documents
-from deployments.seldon.environment import ForeignServer
+from deployments.seldon import container_ports, defaulted, environment, variables, verdicts
 
 WRITTEN = """\
 apiVersion: machinelearning.seldon.io/v1
@@ -25,7 +24,8 @@ spec:
 
 
 def told(text, container="classifier"):
-    (deployment,) = load_documents(text, "x")
+    (verdict,) = verdicts(text, "x")  # what a label may not hold is told all the same
+    deployment = verdict.deployment
     (predictor,) = defaulted(deployment).spec.predictors
     return environment(deployment, predictor, predictor.container(container))
 
@@ -94,7 +94,48 @@ def test_under_grpc_the_service_port_is_the_grpc_port():
     )
 
 
-def test_a_server_of_another_protocol_is_refused_rather_than_told_half():
-    server = WRITTEN.replace("graph: {", "graph: {implementation: XGBOOST_SERVER, ")
-    with pytest.raises(ForeignServer, match="protocol seldon is accepted"):
-        told(server.replace("spec:\n  pred", "spec:\n  protocol: v2\n  pred"))
+@pytest.mark.parametrize(
+    ("implementation", "class_name", "more"),
+    [
+        ("XGBOOST_SERVER", "mlserver_xgboost.XGBoostModel", []),
+        (
+            "HUGGINGFACE_SERVER",
+            "mlserver_huggingface.HuggingFaceRuntime",
+            ["MLSERVER_PARALLEL_WORKERS", "XDG_CACHE_HOME"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("protocol", ["v2", "kfserving"])
+def test_mlserver_is_told_its_class_first_and_loses_its_port_for_metrics(implementation, class_name, more, protocol):
+    text = WRITTEN.replace("graph: {", f"graph: {{implementation: {implementation}, ")
+    text = text.replace("spec:\n  pred", f"spec:\n  protocol: {protocol}\n  pred")
+    seen = told(text)
+    assert list(seen)[:4] == [
+        "MLSERVER_HTTP_PORT",
+        "MLSERVER_GRPC_PORT",
+        "MLSERVER_MODEL_IMPLEMENTATION",
+        "MLSERVER_MODEL_NAME",
+    ]
+    assert seen["MLSERVER_MODEL_IMPLEMENTATION"] == class_name
+    assert [name for name in seen if name in more] == more
+    assert "PREDICTIVE_UNIT_PARAMETERS" not in seen
+    deployment = verdicts(text, "x")[0].deployment
+    (predictor,) = defaulted(deployment).spec.predictors
+    assert list(container_ports(deployment, predictor, predictor.container("classifier"))) == ["grpc", "http"]
+    assert container_ports(deployment, predictor, predictor.container("sidecar")) == {}
+
+
+def test_a_port_of_ones_own_wipes_what_was_there_and_is_not_set_itself():
+    deployment = verdicts(WRITTEN, "x")[0].deployment
+    (predictor,) = deployment.spec.predictors
+    container = predictor.container("classifier")
+    more = type(container.env[0])(name="MLSERVER_HTTP_PORT", value="1")
+    wiping = container.model_copy(update={"env": (*container.env, more)})
+    component = predictor.component_specs[0]
+    pod = component.spec.model_copy(update={"containers": (wiping, *component.spec.containers[1:])})
+    components = (component.model_copy(update={"spec": pod}),)
+    predictor = predictor.model_copy(update={"component_specs": components})
+    spec = deployment.spec.model_copy(update={"predictors": (predictor,)})
+    seen = variables(deployment.model_copy(update={"spec": spec}), predictor, wiping)
+    assert next(iter(seen)) == "PREDICTIVE_UNIT_GRPC_SERVICE_PORT"
+    assert not {"MODEL_NAME", "MLSERVER_HTTP_PORT", "PREDICTIVE_UNIT_SERVICE_PORT"} & seen.keys()

@@ -204,9 +204,9 @@ def test_text_that_is_no_yaml_is_refused_where_it_breaks(text, line):
 
 def test_children_below_level_ten_are_refused_for_the_crd_drops_them():
     def nested(levels):
-        unit = {"name": "detector"}
-        for _ in range(levels):
-            unit = {"name": "detector", "children": [unit]}
+        unit = {"name": "n0", "implementation": "XGBOOST_SERVER", "modelUri": "s3://b/m"}
+        for i in range(1, levels + 1):
+            unit = {"name": f"n{i}", "implementation": "XGBOOST_SERVER", "modelUri": "s3://b/m", "children": [unit]}
         return GOOD_AS_DATA | {"spec": {"predictors": [GOOD_AS_DATA["spec"]["predictors"][0] | {"graph": unit}]}}
 
     assert loaded(json.dumps(nested(10)))
@@ -220,6 +220,25 @@ def test_anchors_and_merge_keys_are_followed_and_so_are_their_lines():
     (document,) = documents(text, "x")
     assert document.content["y"] == {"deep": 1, "other": [2]}
     assert [document.line(place) for place in [("y",), ("y", "deep"), ("y", "other", 0)]] == [2, 1, 5]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: &a [*a]", "an anchor holds itself"),
+        ("a: &a {b: *a}", "an anchor holds itself"),
+        (
+            "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)),
+            "aliases counted each time",
+        ),
+        ("[" * 5000, "nested too deeply"),
+    ],
+    ids=["list", "map", "aliases", "depth"],
+)
+def test_a_text_without_an_end_is_refused_as_no_yaml(text, words):
+    ((_, _, message),) = refused(text)
+    assert message.startswith("no YAML: ")
+    assert words in message
 
 
 (GOOD_DOCUMENT,) = documents(GOOD, "x")

@@ -1,5 +1,7 @@
 """Classes that take their time, for a server under test."""
 
+import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -52,3 +54,42 @@ class Rows:
 
     def predict(self, X, names=None, meta=None):
         return [len(X)]
+
+
+class TakesLongToMake:
+    """Is made for a minute; by its mark others know that it has begun."""
+
+    def __init__(self, mark):
+        Path(mark).touch()
+        threading.Event().wait(60)
+
+
+class HasAService(Rows):
+    """Runs a program of its own beside the servers, for ever; by its mark others know its process."""
+
+    def __init__(self, mark):
+        self._mark = Path(mark)
+
+    def custom_service(self):
+        self._mark.write_text(str(os.getpid()))
+        threading.Event().wait()
+
+
+class SaysWhichProcess:
+    """Answers with the id of its process."""
+
+    def predict(self, X, names=None, meta=None):
+        return [os.getpid()]
+
+
+class HasAThread(Rows):
+    """Starts a thread as it is made, in the parent; once its folder holds `signal`, the thread takes that signal."""
+
+    def __init__(self, folder):
+        self._file = Path(folder) / "signal"
+        threading.Thread(target=self._wait, daemon=True).start()
+
+    def _wait(self):
+        while not self._file.exists():
+            time.sleep(0.02)
+        signal.pthread_kill(threading.get_ident(), int(self._file.read_text()))

@@ -17,7 +17,7 @@ START_SECONDS = 60.0
 
 
 _given = set()
-"""Ports that somebody may be about to listen to: two gRPC servers would share one without a word."""
+"""Ports that somebody may be about to listen to."""
 
 
 def free_ports(n):
@@ -83,8 +83,21 @@ def graph_arguments(predictor, folder, annotations=None):
 
 
 @asynccontextmanager
-async def started(arguments, folder, *, environment=None, python_path=(), metrics_port=False, until_ready=True):
-    """A server on ports of its own; ended with SIGTERM, and nothing of it left, at the end."""
+async def started(
+    arguments,
+    folder,
+    *,
+    environment=None,
+    python_path=(),
+    metrics_port=False,
+    until_ready=True,
+    ignored=(),
+    output=None,
+):
+    """A server on ports of its own; ended with SIGTERM, and nothing of it left, at the end.
+
+    `ignored`: signals that it finds ignored, as after nohup. `output`: a descriptor that its log goes to.
+    """
     http_port, grpc_port, third = free_ports(3)
     ports = ["--http-port", str(http_port), "--grpc-port", str(grpc_port)]
     if metrics_port:
@@ -92,7 +105,7 @@ async def started(arguments, folder, *, environment=None, python_path=(), metric
     log = Path(folder) / f"server-{http_port}.log"
     paths = os.pathsep.join([str(ROOT), *map(str, python_path)])
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PREDICT", "SELDON", "MLSERVER"))}
-    with log.open("wb") as output:
+    with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -100,10 +113,12 @@ async def started(arguments, folder, *, environment=None, python_path=(), metric
             *map(str, arguments),
             *ports,
             env={**own, "PYTHONPATH": paths, "TMPDIR": str(folder), **(environment or {})},
-            stdout=output,
-            stderr=output,
+            stdout=output or file,
+            stderr=output or file,
             cwd=folder,
             start_new_session=True,
+            restore_signals=False,
+            preexec_fn=lambda: [signal.signal(number, signal.SIG_IGN) for number in ignored],
         )
     server = Server(process, http_port, grpc_port, third if metrics_port else None, log)
     try:

@@ -1,7 +1,9 @@
 """Adaptive batching: whatever has arrived goes together, and nobody notices anybody else."""
 
 import asyncio
+import gc
 import threading
+import weakref
 
 import pytest
 from hypothesis import given, settings
@@ -21,7 +23,7 @@ class Doubling:
 
     def __call__(self, messages):
         self.entered.set()
-        self.gate.wait(20)
+        self.gate.wait(60)
         self.batches.append(list(messages))
         return [ValueError(f"{each} is below zero") if each < 0 else 2 * each for each in messages]
 
@@ -31,7 +33,9 @@ def a_batcher(answer_many, max_rows=100, rows_of=abs, on_batch=lambda *_: None):
 
 
 async def until(condition):
+    deadline = asyncio.get_running_loop().time() + 15
     while not condition():
+        assert asyncio.get_running_loop().time() < deadline
         await asyncio.sleep(0.001)
 
 
@@ -132,5 +136,65 @@ def test_every_caller_gets_its_own(callers, max_rows):
         assert answers == [f"{n} is below zero" if n < 0 else 2 * n for n, _ in callers]
         assert sorted(n for batch in doubling.batches for n in batch) == sorted(n for n, _ in callers)
         assert all(sum(map(abs, batch)) <= max_rows or len(batch) == 1 for batch in doubling.batches)
+
+    asyncio.run(go())
+
+
+def test_who_stops_waiting_lets_go_of_its_message_at_once():
+    class Large:
+        pass
+
+    async def go():
+        gate, entered = threading.Event(), threading.Event()
+
+        def answer_many(messages):
+            entered.set()
+            gate.wait(60)
+            return messages
+
+        batcher = a_batcher(answer_many, rows_of=lambda _: 1)
+        first = asyncio.create_task(batcher.answer("first"))
+        await until(entered.is_set)
+        large = Large()
+        seen = weakref.ref(large)
+        gone = asyncio.create_task(batcher.answer(large))
+        del large
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        del gone
+
+        def is_let_go():
+            gc.collect()
+            return seen() is None
+
+        await until(is_let_go)
+        gate.set()
+        assert await first == "first"
+
+    asyncio.run(go())
+
+
+def test_rows_that_cannot_be_counted_are_an_error_for_who_asked_and_not_for_who_comes_later():
+    async def go():
+        def rows_of(message):
+            return 1 // message
+
+        batcher = a_batcher(lambda messages: messages, rows_of=rows_of)
+        with pytest.raises(ZeroDivisionError):
+            await batcher.answer(0)
+        assert await batcher.answer(1) == 1
+
+    asyncio.run(go())
+
+
+def test_where_nothing_can_be_run_any_more_all_are_told():
+    async def go():
+        async def run(work):
+            raise RuntimeError("closed")
+
+        batcher = Batcher(lambda messages: messages, abs, run, max_rows=1, on_batch=lambda *_: None)
+        answers = await asyncio.gather(batcher.answer(1), batcher.answer(2), return_exceptions=True)
+        assert [str(answer) for answer in answers] == ["closed", "closed"]
 
     asyncio.run(go())

@@ -6,57 +6,17 @@ import os
 import signal
 import socket
 import sys
-from pathlib import Path
 
 import aiohttp
 import grpc
 import psutil
 import pytest
 from graph_server_process import started
-from prometheus_client.parser import text_string_to_metric_families
+from watched_server import DEADLINE_SECONDS, HERE, children, is_alive, predict, serving, total, until
 
 from model_server.graph import protos
 
 pytestmark = pytest.mark.component
-HERE = Path(__file__).parent
-DEADLINE_SECONDS = 60.0
-
-
-def serving(folder, class_name, *arguments, **options):
-    return started(
-        [f"accident_models.{class_name}", *arguments], folder, python_path=[HERE], metrics_port=True, **options
-    )
-
-
-async def predict(session, server, seconds=0.0, rows=1):
-    body = {"data": {"ndarray": [[seconds]] * rows}}
-    async with session.post(f"{server.url}/predict", json=body) as answer:
-        return answer.status, await answer.json(), answer.headers
-
-
-async def until(condition, what):
-    deadline = asyncio.get_running_loop().time() + DEADLINE_SECONDS
-    while not (found := await condition()):
-        assert asyncio.get_running_loop().time() < deadline, f"not in time: {what}"
-        await asyncio.sleep(0.02)
-    return found
-
-
-def samples(text):
-    return {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def total(text, name, **labels):
-    wanted = set(labels.items())
-    return sum(value for (found, of), value in samples(text).items() if found == name and wanted <= set(of))
-
-
-def workers(server):
-    return [each.pid for each in psutil.Process(server.process.pid).children()]
 
 
 def test_counts_of_all_workers_are_one_truth_also_after_one_was_killed(tmp_path):
@@ -73,13 +33,13 @@ def test_counts_of_all_workers_are_one_truth_also_after_one_was_killed(tmp_path)
             assert total(before, "nap_seconds_count") + total(before, "nap_count") == 30
             assert total(before, "last_nap") == 3.5
             assert "worker_id" not in before
-            first = set(workers(server))
+            first = set(children(server))
             assert len(first) == 3
             for pid in sorted(first)[:2]:
                 os.kill(pid, signal.SIGKILL)
 
             async def replaced():
-                return len(set(workers(server)) - first) == 2
+                return len(set(children(server)) - first) == 2
 
             await until(replaced, "two new workers")
             assert total(server.metrics("/metrics"), "naps_total", **labels) == 30
@@ -161,7 +121,7 @@ def test_a_component_that_hangs_is_timed_out_and_named_and_its_worker_is_replace
             serving(tmp_path, "HangsOnce", *arguments, environment=environment) as server,
             aiohttp.ClientSession() as session,
         ):
-            hung = set(workers(server))
+            hung = set(children(server))
             status, told, _ = await predict(session, server)
             assert status == 500
             assert told["status"]["info"] == 'Post "http://sleeper/predict": context deadline exceeded'
@@ -173,7 +133,7 @@ def test_a_component_that_hangs_is_timed_out_and_named_and_its_worker_is_replace
                     return False
 
             await until(answers_again, "a new worker's answer")
-            assert not hung & set(workers(server))
+            assert not hung & set(children(server))
             assert "component sleeper has not come back" in server.log
             assert total(server.metrics("/metrics"), "graph_server_component_timeouts_total", model_name="sleeper") >= 1
 
@@ -240,12 +200,12 @@ def test_a_port_that_is_taken_is_named(tmp_path):
 def test_workers_end_when_their_parent_is_killed_and_leave_nothing(tmp_path):
     async def go():
         async with serving(tmp_path, "Naps", "--workers", "2") as server:
-            left = [psutil.Process(pid) for pid in workers(server)]
+            left = [psutil.Process(pid) for pid in children(server)]
             os.kill(server.process.pid, signal.SIGKILL)
             await server.process.wait()
 
             async def all_ended():
-                return not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in left)
+                return not any(map(is_alive, left))
 
             await until(all_ended, "the workers' end")
             assert not list(tmp_path.glob("graph-server-metrics-*"))

@@ -38,10 +38,18 @@ sys.meta_path.insert(0, Absent())
 """
 
 
-def test_install_model_is_served_where_nothing_but_the_serving_packages_can_be_imported(tmp_path, models, labelled):
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "sitecustomize.py").write_text(CUSTOMIZED.format(absent=set(ABSENT)))
+@pytest.fixture
+def site(tmp_path):
+    """A folder whose sitecustomize keeps the packages away."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(CUSTOMIZED.format(absent=set(ABSENT)))
+    return folder
+
+
+def test_install_model_is_served_where_nothing_but_the_serving_packages_can_be_imported(
+    tmp_path, site, models, labelled
+):
     rows = to_rows(labelled[0].take(np.arange(3)))
     tree = {"data": {"names": list(NAMES), "ndarray": rows}}
 
@@ -61,5 +69,23 @@ def test_install_model_is_served_where_nothing_but_the_serving_packages_can_be_i
             assert over_rest == over_grpc
             assert len(over_rest) == 3
             assert all(0 < probability < 1 for probability in over_rest)
+
+    asyncio.run(go())
+
+
+def test_the_outlier_detector_is_served_there_too(tmp_path, site, detector, labelled):
+    tree = {"data": {"names": list(NAMES), "ndarray": to_rows(labelled[0].take(np.arange(3)))}}
+
+    async def go():
+        arguments = ["model_server.outliers.outlier_detector.OutlierDetector", "--service-type", "TRANSFORMER"]
+        environment = {"MLSERVER_MODEL_URI": str(detector)}
+        async with (
+            started(arguments, tmp_path, environment=environment, python_path=[site], metrics_port=True) as server,
+            aiohttp.ClientSession() as session,
+        ):
+            async with session.post(f"{server.url}/transform-input", json=tree) as answer:
+                told = await answer.json()
+            assert told["data"] == tree["data"]
+            assert len(told["meta"]["tags"]["outlier_score"]) == 3
 
     asyncio.run(go())

@@ -246,3 +246,43 @@ def _reached(at, name, branches):
     branch = branches.get(at.name, -1)
     children = at.children if branch == -1 else (at.children[branch],)
     return any(_reached(child, name, branches) for child in children)
+
+
+class Answering:
+    """Answers with what it is given."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    async def call(self, verb, message, context):
+        return self.answer
+
+
+UNREADABLE = [
+    (REST, RestMessage(b"plain text", "text/plain")),
+    (REST, RestMessage(b"\x1f\x8b", "application/json", "gzip")),
+    (REST, RestMessage(b"")),
+    (GRPC, GrpcMessage(b"\xff\xff")),
+]
+
+
+@pytest.mark.parametrize(("context", "answer"), UNREADABLE)
+def test_an_answer_that_cannot_be_read_passes_below_a_choice_as_it_came(context, answer):
+    graph = node("ab", "UNKNOWN_TYPE", node("a", "MODEL"), node("b", "MODEL"), implementation="RANDOM_ABTEST")
+    predictor = from_dict({"name": "p", "graph": graph}, "a test")
+    for injects_routing in (False, True):
+        walk = Walk(
+            predictor.graph,
+            {"a": Answering(answer), "b": Answering(answer)},
+            chance=lambda: 0.0,
+            injects_routing=injects_routing,
+        )
+        assert asyncio.run(walk.predict(RestMessage(b"{}"), context)) is answer
+
+
+@pytest.mark.parametrize(("context", "answer"), UNREADABLE)
+def test_a_router_that_cannot_be_read_chose_no_branch(context, answer):
+    predictor = from_dict({"name": "p", "graph": node("r", "ROUTER", node("a", "MODEL"))}, "a test")
+    walk = Walk(predictor.graph, {"r": Answering(answer), "a": Answering(answer)}, chance=lambda: 0.0)
+    with pytest.raises(NoSuchBranch, match="router r did not answer with the number of a branch"):
+        asyncio.run(walk.predict(RestMessage(b"{}"), context))

@@ -79,6 +79,20 @@ def test_an_answer_without_a_predictor_is_counted_as_unknown(read, meta):
     assert read({"data": {"ndarray": [0.5]}, "meta": meta}, 1).predictor == "unknown"
 
 
+@READERS
+@pytest.mark.parametrize(
+    ("tags", "who"),
+    [
+        ({"predictor": "arms", "arm": "challenger"}, "challenger"),
+        ({"arm": "challenger"}, "challenger"),
+        ({"predictor": "arms", "arm": ""}, "arms"),
+        ({"predictor": "arms", "arm": 3}, "arms"),
+    ],
+)
+def test_the_arm_that_a_router_chose_is_who_answered(read, tags, who):
+    assert read({"data": {"ndarray": [0.5]}, "meta": {"tags": tags}}, 1).predictor == who
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_break_the_readers(body):
     for read in (from_json, proto.scores):
@@ -106,6 +120,26 @@ def test_a_request_says_the_same_over_rest_and_grpc():
     over_grpc = prediction_pb2.SeldonMessage.FromString(proto.prediction(ROWS))
     assert json.loads(rest.prediction(ROWS)) == {"data": {"names": list(NAMES), "ndarray": ROWS}}
     assert json_format.MessageToDict(over_grpc) == json.loads(rest.prediction(ROWS))
+
+
+def test_a_request_names_its_user_over_rest_and_grpc():
+    over_grpc = prediction_pb2.SeldonMessage.FromString(proto.prediction(ROWS, "u7"))
+    over_rest = json.loads(rest.prediction(ROWS, "u7"))
+    assert over_rest["meta"] == {"tags": {"user": "u7"}}
+    assert json_format.MessageToDict(over_grpc) == over_rest
+
+
+def test_an_id_is_added_to_what_came_back_and_never_replaces_one():
+    for response, expected in (
+        ({"data": {"ndarray": [0.5]}}, "id"),
+        ({"data": {"ndarray": [0.5]}, "meta": {"puid": ""}}, "id"),
+        ({"data": {"ndarray": [0.5]}, "meta": {"puid": "theirs", "tags": {"arm": "b"}}}, "theirs"),
+    ):
+        told = json.loads(rest.feedback(b"{}", json.dumps(response).encode(), 1, "id"))["response"]
+        assert told == {**response, "meta": {**response.get("meta", {}), "puid": expected}}
+        encoded = json_format.ParseDict(response, prediction_pb2.SeldonMessage()).SerializeToString()
+        message = prediction_pb2.Feedback.FromString(proto.feedback(b"", encoded, 1, "id"))
+        assert json_format.MessageToDict(message.response) == told
 
 
 def test_feedback_carries_request_and_response_as_they_were():

@@ -8,6 +8,7 @@ from collections import Counter
 import aiohttp
 
 BODY = {"data": {"ndarray": [[1.0, 2.0]]}}
+"""For models that echo."""
 
 
 class Load:
@@ -16,8 +17,9 @@ class Load:
     `answers` has, in the order of their sending, the predictor that answered, or what went wrong.
     """
 
-    def __init__(self, url, rate_per_second, *, largest=20_000):
+    def __init__(self, url, rate_per_second, *, largest=20_000, body=BODY):
         self.url = url
+        self.body = body
         self.rate_per_second = rate_per_second
         self.largest = largest
         self.answers = []
@@ -48,25 +50,27 @@ class Load:
                 group.create_task(self._ask(session))
 
     async def _ask(self, session):
-        self.answers.append(await ask(session, self.url))
+        self.answers.append(await ask(session, self.url, self.body))
 
 
-async def ask(session, url):
+async def ask(session, url, body=BODY):
+    """Who answered: the arm that a router chose, else the predictor."""
     try:
-        async with session.post(url, json=BODY) as answer:
+        async with session.post(url, json=body) as answer:
             if answer.status != 200:
                 return f"failed: {answer.status} {(await answer.text())[:100]}"
-            return (await answer.json())["meta"]["tags"]["predictor"]
+            tags = (await answer.json())["meta"]["tags"]
+            return tags.get("arm") or tags["predictor"]
     except (aiohttp.ClientError, TimeoutError) as error:
         return f"failed: {type(error).__name__} {error}"
 
 
-def ask_many(url, count, at_once=8):
+def ask_many(url, count, at_once=8, body=BODY):
     """So many requests, a few at a time; who answered how often."""
 
     async def run():
         connector = aiohttp.TCPConnector(limit=at_once)
         async with aiohttp.ClientSession(connector=connector) as session:
-            return await asyncio.gather(*(ask(session, url) for _ in range(count)))
+            return await asyncio.gather(*(ask(session, url, body) for _ in range(count)))
 
     return Counter(asyncio.run(run()))

@@ -186,8 +186,8 @@ def container_place(content: Mapping[str, Any], base: Place, container: str | No
 def _is_rolled_out(live: Mapping[str, Any], sets: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the ReplicaSets themselves show that the Deployment's Pods are those of its template, and no others.
 
-    Its observed generation may never catch up: from the second revision on, Seldon's operator 1.17.1 takes away the
-    annotation in which Kubernetes counts revisions, Kubernetes puts it back, and each time the generation grows.
+    Its observed generation may never catch up: where the document gives no replicas, Seldon's operator 1.17.1 writes a
+    Deployment that has changed once again and again, and each time the generation grows.
     """
     wanted = live["spec"].get("replicas", 1)
     current = [each for each in sets if _without_hash(each) == live["spec"]["template"]]

@@ -40,7 +40,7 @@ test: setup ## every test that needs no cluster
 
 .PHONY: cluster-test
 cluster-test: setup ## the tests that need a throw-away cluster (FORKCAST_TEST_KUBECONFIG)
-	$(BIN)/python -m pytest -m cluster
+	$(BIN)/python -m pytest -m cluster $(TESTS)
 
 .PHONY: format
 format: setup ## format the code, mend what can be mended

@@ -16,6 +16,11 @@ REQUIRE_TOOLS = os.environ.get("REQUIRE_TOOLS") == "1"
 variable FORKCAST_*, may be missing."""
 
 
+def pytest_collection_modifyitems(items):
+    """The longest files first: begun last, they would keep one process busy while the others are done."""
+    items.sort(key=lambda item: item.path.parent.name not in {"strategies", "images"})
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     del item, call

@@ -107,6 +107,8 @@ class Runtime:
                     await self._feed_clusters(plan.servers)
                 finally:
                     await self._stop_predictors(old)
+            else:
+                await asyncio.sleep(SETTLE_SECONDS)  # whoever is told that it is served finds it so
             await self._stores.keep(plan.stores, self._settings.stop_grace_seconds)
 
     async def status(self) -> dict[str, Any]:

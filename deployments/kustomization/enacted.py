@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -190,7 +191,7 @@ def _selected(found: list[Traced], target: Traced) -> Iterator[Traced]:
             "version": version,
         }
         try:
-            is_meant = all(re.fullmatch(str(target.at(key)), str(values[key] or "")) for key in target.value)
+            is_meant = all(_matches(str(target.at(key)), str(values[key] or "")) for key in target.value)
         except re.error as error:
             raise BrokenPatch(target.spot, f"a target's pattern: {error}") from error
         if is_meant:
@@ -245,3 +246,9 @@ def _replace_target(found: list[Traced], target: Traced, value: Traced) -> None:
 
 
 _IDENTITY: Final = {"kind": ("kind",), "name": ("metadata", "name")}
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Whether Kustomize would find the text by its pattern. Errors: re.error."""
+    with warnings.catch_warnings(action="ignore"):  # Python's on what a later Python may read otherwise
+        return re.fullmatch(pattern, text) is not None

@@ -59,9 +59,12 @@ def client():
 
 
 def assert_same_numbers(models, arms=("champion", "challenger")):
-    """Through the gateway, over REST and gRPC, each arm gives what its class gives in this process, bit for bit."""
+    """Through the gateway, over REST and gRPC, each arm gives what its class gives in this process, bit for bit.
+
+    All of `arms` answer: at even shares, 60 draws miss one with odds of 4e-18.
+    """
     names, rows = list(promises.NAMES), promises.ROWS
-    expected = {arm: InstallModel(str(models / arm)).predict(rows, names) for arm in arms}
+    expected = {arm: InstallModel(str(models / arm)).predict(rows, names) for arm in ("champion", "challenger")}
     missing = {(transport, arm) for transport in ("rest", "grpc") for arm in arms}
     for _ in range(60):
         for transport in ("rest", "grpc"):
@@ -120,7 +123,7 @@ def test_users_stay_with_their_arm(cluster, models):
 def test_a_bandit_learns_by_feedback_and_its_replicas_learn_together(cluster, models, tmp_path):
     promises.a_bandit_learns_by_feedback_through_the_gateway(cluster, tmp_path)
     assert len(cluster.pods("arms")) == 2
-    assert_same_numbers(models)
+    assert_same_numbers(models, arms=["challenger"])  # which now answers nearly everything
 
 
 def two_of_each_in(folder, restarted="never"):

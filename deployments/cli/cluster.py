@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import typer
+
+from deployments.cli.at_once import at_once
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -111,14 +113,7 @@ def _follow(view: View, sources: Sequence[Source], lines: int, show: Callable[[s
         except DeploymentsError as error:
             show(source.prefix, f"(no more of this log: {error})")
 
-    threads = [threading.Thread(target=read, args=(source,), daemon=True) for source in sources]
-    for thread in threads:
-        thread.start()
-    try:
-        for thread in threads:
-            thread.join()
-    except KeyboardInterrupt:
-        return
+    at_once(partial(read, source) for source in sources)
 
 
 class _Waiting:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deployments.cli import cluster
+from deployments.cli.at_once import at_once
 from deployments.cli.targets import (
     Context,
     ForceConflicts,
@@ -245,14 +246,7 @@ def logs(
         for line in lines_of(file):
             terminal.line(name, line)
 
-    threads = [threading.Thread(target=show, args=item, daemon=True) for item in files.items()]
-    for thread in threads:
-        thread.start()
-    try:
-        for thread in threads:
-            thread.join()
-    except KeyboardInterrupt:
-        return
+    at_once(partial(show, name, file) for name, file in files.items())
 
 
 def down(

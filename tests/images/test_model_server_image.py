@@ -93,8 +93,9 @@ def test_it_runs_without_root_and_starts_the_graph_server(images, container):
 
 
 @pytest.fixture
-def readable_models(models):
+def readable_models(models, detector):
     """A copy that user 8888 can read: pytest's own folders are the owner's alone."""
+    assert detector.parent == models
     folder = Path(tempfile.mkdtemp(prefix="forkcast-models-"))
     folder.chmod(0o755)
     shutil.copytree(models, folder, dirs_exist_ok=True)

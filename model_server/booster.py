@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xgboost as xgb
 from numpy.typing import NDArray
 
 from model_server import ubjson
 from model_server.errors import OursToMend
+from model_server.libxgboost import LibraryFailed, Model
 
 
 class ModelDamaged(OursToMend):
@@ -21,31 +21,28 @@ class ModelDamaged(OursToMend):
 class Booster:
     """A loaded model. Safe for concurrent calls: XGBoost's in-place prediction takes no lock and keeps no state."""
 
-    def __init__(self, booster: xgb.Booster, threads: int = 1) -> None:
+    def __init__(self, model: Model, threads: int = 1) -> None:
         """`threads`: of one prediction. One is right for a server: starting a team costs more than 10 rows do."""
-        booster.set_param({"nthread": threads})
-        self._booster = booster
+        self._model = model
         self._threads = threads
-        self.n_features = int(booster.num_features())
-        self.feature_names: tuple[str, ...] = tuple(booster.feature_names or ())
+        self.n_features = model.n_features()
+        self.feature_names = model.feature_names()
         """As it was trained with; none where it was trained without."""
         # Linear models (gblinear) alone cannot be asked in place.
-        self._without_place = threading.Lock() if _is_linear(booster) else None
+        self._without_place = threading.Lock() if '"name":"gblinear"' in model.config() else None
 
     @classmethod
     def from_bytes(cls, model: bytes, threads: int = 1) -> Booster:
         """From XGBoost's UBJSON or JSON. Errors: ModelDamaged."""
         _require_readable(model)
+        loaded = Model()
         try:
-            # Else XGBoost starts a team of threads to load with. A process forked from this one would not have it,
-            # and wait for it for ever when it in turn loads a model. (The calling thread keeps the setting; whoever
-            # trains in it says how many threads to train with.)
-            with xgb.config_context(nthread=threads):
-                booster = xgb.Booster(params={"nthread": threads})
-                booster.load_model(bytearray(model))
-                return cls(booster, threads)
-        except (xgb.core.XGBoostError, ValueError) as error:
-            raise ModelDamaged(f"XGBoost cannot load it: {_first_line(error)}") from error
+            # By this many threads it is loaded, too. A process forked from this one would not have a team of them,
+            # and wait for it for ever when it in turn loads a model. (Whoever trains says how many threads train.)
+            loaded.load(model, threads)
+        except LibraryFailed as error:
+            raise ModelDamaged(f"XGBoost cannot load it: {error}") from error
+        return cls(loaded, threads)
 
     @classmethod
     def from_file(cls, path: Path, threads: int = 1) -> Booster:
@@ -63,13 +60,14 @@ class Booster:
         """
         if matrix.ndim != 2 or matrix.shape[1] != self.n_features:
             raise ValueError(f"the model was trained on {self.n_features} features, this matrix is {matrix.shape}")
+        if len(matrix) == 0:
+            return np.empty(0, np.float32)
+        if matrix.dtype.str not in {"<f4", "<f8"} or not matrix.flags.c_contiguous:
+            matrix = np.ascontiguousarray(matrix, np.float64)
         if self._without_place is None:
-            answers = self._booster.inplace_predict(matrix, missing=np.nan, validate_features=False)
-        else:
-            with self._without_place:
-                rows = xgb.DMatrix(matrix, missing=np.nan, nthread=self._threads)
-                answers = self._booster.predict(rows, validate_features=False)
-        return np.asarray(answers, dtype=np.float32)
+            return self._model.predict_in_place(matrix)
+        with self._without_place:
+            return self._model.predict(matrix, self._threads)
 
 
 def _require_readable(model: bytes) -> None:
@@ -84,12 +82,3 @@ def _require_readable(model: bytes) -> None:
             ubjson.require_whole(model)
         except ubjson.NotWhole as error:
             raise ModelDamaged(f"it is not all there: {error}; copy it anew or save it again") from error
-
-
-def _is_linear(booster: xgb.Booster) -> bool:
-    return '"name":"gblinear"' in booster.save_config()
-
-
-def _first_line(error: Exception) -> str:
-    """Without the stack of C++ calls."""
-    return str(error).split("\n", 1)[0]

@@ -6,6 +6,7 @@ and each gets to the bit what it would have got alone.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -72,16 +73,17 @@ class Scorer:
 
     def _unknown(self, impressions: Impressions, sizes: Mapping[int, int]) -> dict[int, tuple[Metric, ...]]:
         """Of each payload, by column, the rows with text that training never saw; nothing where there is none."""
-        if not self._features.unknown_counts(impressions):
+        unknown = self._features.unknown_rows(impressions)
+        if not unknown:
             return {}
-        ends = np.cumsum([*sizes.values()]).tolist()
-        return {
-            i: tuple(
-                Metric(metric_names.UNKNOWN_CATEGORIES, n_unknown, {metric_names.COLUMN_LABEL: column})
-                for column, n_unknown in self._features.unknown_counts(impressions.take(slice(end - size, end))).items()
-            )
-            for (i, size), end in zip(sizes.items(), ends, strict=True)
-        }
+        metrics: dict[int, tuple[Metric, ...]] = {}
+        payloads, ends = [*sizes], np.cumsum([*sizes.values()])
+        for column, rows in unknown.items():
+            label = {metric_names.COLUMN_LABEL: column}
+            for i, n_unknown in Counter(np.searchsorted(ends, rows, side="right").tolist()).items():
+                metric = Metric(metric_names.UNKNOWN_CATEGORIES, n_unknown, label)
+                metrics[payloads[i]] = (*metrics.get(payloads[i], ()), metric)
+        return metrics
 
     def _ready_features(self, tensor: Tensor) -> NDArray[np.float64]:
         """The matrix of a tensor. Only the classic model takes one; missing values are NaN and so cannot be sent."""

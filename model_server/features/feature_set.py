@@ -45,14 +45,16 @@ class FeatureSet(ABC):
     @abstractmethod
     def from_json(cls, learnt: dict[str, Any]) -> Self: ...
 
-    def unknown_counts(self, impressions: Impressions) -> dict[str, int]:
-        """For each category column with text that training never saw: in how many rows."""
-        counts: dict[str, int] = {}
+    def unknown_rows(self, impressions: Impressions) -> dict[str, NDArray[np.int64]]:
+        """For each category column with text that training never saw, by its name: in which rows, ascending."""
+        rows: dict[str, NDArray[np.int64]] = {}
         for column in CATEGORY_COLUMNS:
             values: Categories = getattr(impressions, column.attribute)
             known = self.vocabularies[column.attribute].index
+            if known.keys() >= set(values.levels):
+                continue
             unknown = [code for code, level in enumerate(values.levels) if level not in known]
-            n_rows = int(np.isin(values.codes, unknown).sum()) if unknown else 0
-            if n_rows:
-                counts[column.name] = n_rows
-        return counts
+            found = np.flatnonzero(np.isin(values.codes, unknown))
+            if len(found):
+                rows[column.name] = found
+        return rows

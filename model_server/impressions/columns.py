@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -24,10 +25,11 @@ class Categories:
     levels: tuple[str, ...]
 
     @classmethod
-    def from_values(cls, values: list[str | None]) -> Categories:
-        index: dict[str | None, int] = {None: -1}
-        codes = [index.setdefault(value, len(index) - 1) for value in values]
-        return cls(np.array(codes, dtype=np.int32), tuple(level for level in index if level is not None))
+    def from_values(cls, values: Sequence[str | None]) -> Categories:
+        levels = dict.fromkeys(values)
+        levels.pop(None, None)
+        codes: dict[str | None, int] = {None: -1, **{level: code for code, level in enumerate(levels)}}
+        return cls(np.array([*map(codes.__getitem__, values)], dtype=np.int32), tuple(levels))
 
     def values(self) -> list[str | None]:
         texts = (*self.levels, None)  # code -1 picks the last

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from model_server.impressions.cells import ABSENT, Cells, cells_of_records, cells_of_table
 from model_server.impressions.columns import MISSING_TIME, Categories, Impressions
 from model_server.impressions.contract import (
+    BY_NAME,
     COLUMNS,
     MAX_COUNT,
     MAX_IDENTIFIER,
@@ -29,6 +31,10 @@ from model_server.impressions.findings import Finding, InvalidImpressions, shown
 from model_server.impressions.times import ACCEPTED, format_times, parse_times
 
 _NUMBERS: Final = tuple(column for column in COLUMNS if column.kind in {Kind.IDENTIFIER, Kind.COUNT})
+_NUMBER_ATTRIBUTES: Final = tuple(column.attribute for column in _NUMBERS)
+_NUMERIC: Final = {int, float}
+_TEXTUAL: Final = {str, type(None)}
+_ABSENT_KIND: Final = type(ABSENT)
 _LARGEST: Final = np.array([[MAX_IDENTIFIER if column.kind is Kind.IDENTIFIER else MAX_COUNT] for column in _NUMBERS])
 _TIMES: Final = tuple(column for column in COLUMNS if column.kind is Kind.TIME)
 _CATEGORIES: Final = tuple(column for column in COLUMNS if column.kind is Kind.CATEGORY)
@@ -54,15 +60,23 @@ def from_records(records: Sequence[Mapping[str, Any]]) -> Impressions:
 def from_cells(cells: Cells) -> Impressions:
     """The one place where cells of any origin become columns. Errors: InvalidImpressions with every finding."""
     findings: list[Finding] = []
-    present = {column.name: _present(cells[column.name], column, findings) for column in COLUMNS}
-    columns: dict[str, Any] = {
-        **_whole_numbers(present, findings),
-        **_times(present, findings),
-        **{column.attribute: _categories(present[column.name], column, findings) for column in _CATEGORIES},
+    columns: dict[str, Sequence[Any]] = dict(zip(NAMES, zip(*cells, strict=True), strict=True))
+    kinds = {name: set(map(type, values)) for name, values in columns.items()}
+    for name, values in columns.items():
+        if _ABSENT_KIND in kinds[name]:
+            columns[name] = _present(values, BY_NAME[name], findings)
+            kinds[name] = set(map(type, columns[name]))
+    made: dict[str, Any] = {
+        **_whole_numbers(columns, kinds, findings),
+        **_times(columns, findings),
+        **{
+            column.attribute: _categories(columns[column.name], kinds[column.name], column, findings)
+            for column in _CATEGORIES
+        },
     }
     if findings:
         raise InvalidImpressions(sorted(findings, key=_by_column_and_row))
-    return Impressions(**columns)
+    return Impressions(**made)
 
 
 def to_rows(impressions: Impressions) -> list[list[Any]]:
@@ -81,10 +95,8 @@ def to_rows(impressions: Impressions) -> list[list[Any]]:
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def _present(values: list[Any], column: Column, findings: list[Finding]) -> list[Any]:
+def _present(values: Sequence[Any], column: Column, findings: list[Finding]) -> list[Any]:
     """The values, harmless ones where there are none: the other rows are still looked at, to tell all at once."""
-    if ABSENT not in values:
-        return values
     hint = "the key is absent" + ("; send null if there is no value" if column.nullable else "")
     findings.extend(Finding(hint, row, column.name) for row, value in enumerate(values) if value is ABSENT)
     return [_HARMLESS[column.kind] if value is ABSENT else value for value in values]
@@ -94,18 +106,19 @@ def _by_column_and_row(finding: Finding) -> tuple[int, int]:
     return NAMES.index(finding.column or NAMES[0]), finding.row or 0
 
 
-def _whole_numbers(cells: dict[str, list[Any]], findings: list[Finding]) -> dict[str, NDArray[np.int64]]:
+def _whole_numbers(
+    columns: Mapping[str, Sequence[Any]], kinds: Mapping[str, set[type]], findings: list[Finding]
+) -> dict[str, NDArray[np.int64]]:
     """All columns of whole numbers, by attribute; checked together, since a request has few rows and many columns."""
-    table = [cells[column.name] for column in _NUMBERS]
-    if all(set(map(type, values)) <= {int, float} for values in table):
+    table = [columns[column.name] for column in _NUMBERS]
+    if all(kinds[column.name] <= _NUMERIC for column in _NUMBERS):
         try:
             numbers = np.array(table, dtype=np.float64)
         except OverflowError:  # an int beyond float64; told below, by row
             pass
         else:
             if ((numbers >= 0) & (numbers <= _LARGEST) & (numbers == np.floor(numbers))).all():
-                whole = numbers.astype(np.int64)
-                return {column.attribute: values for column, values in zip(_NUMBERS, whole, strict=True)}
+                return dict(zip(_NUMBER_ATTRIBUTES, numbers.astype(np.int64), strict=True))
     findings.extend(
         Finding(problem, row, column.name)
         for column, values, (largest,) in zip(_NUMBERS, table, _LARGEST.tolist(), strict=True)
@@ -130,10 +143,10 @@ def _number_problem(value: Any, largest: int) -> str | None:
     return None
 
 
-def _times(cells: dict[str, list[Any]], findings: list[Finding]) -> dict[str, NDArray[np.int64]]:
+def _times(columns: Mapping[str, Sequence[Any]], findings: list[Finding]) -> dict[str, NDArray[np.int64]]:
     """All columns of times, by attribute; read together, as the numbers are."""
-    values = [value for column in _TIMES for value in cells[column.name]]
-    seconds, valid = parse_times([value if isinstance(value, str) else "" for value in values])
+    values = [*chain.from_iterable(columns[column.name] for column in _TIMES)]
+    seconds, valid = parse_times([value if type(value) is str else "" for value in values])
     n = len(values) // len(_TIMES)
     for place in np.flatnonzero(~valid).tolist():
         column, row = _TIMES[place // n], place % n
@@ -145,8 +158,8 @@ def _times(cells: dict[str, list[Any]], findings: list[Finding]) -> dict[str, ND
     return {column.attribute: seconds[i * n : (i + 1) * n] for i, column in enumerate(_TIMES)}
 
 
-def _categories(values: list[Any], column: Column, findings: list[Finding]) -> Categories:
-    if not set(map(type, values)) <= {str, type(None)}:
+def _categories(values: Sequence[Any], kinds: set[type], column: Column, findings: list[Finding]) -> Categories:
+    if not kinds <= _TEXTUAL:
         values = list(values)
         for row, value in enumerate(values):
             if value is None or isinstance(value, str):
@@ -157,8 +170,8 @@ def _categories(values: list[Any], column: Column, findings: list[Finding]) -> C
                 findings.append(Finding(f"{shown(value)}; text, a whole number or null is expected", row, column.name))
                 values[row] = None
     categories = Categories.from_values(values)
-    too_long = [i for i, level in enumerate(categories.levels) if len(level) > MAX_TEXT_LENGTH]
-    if too_long:
+    if max(map(len, categories.levels), default=0) > MAX_TEXT_LENGTH:
+        too_long = [i for i, level in enumerate(categories.levels) if len(level) > MAX_TEXT_LENGTH]
         for row in np.flatnonzero(np.isin(categories.codes, too_long)).tolist():
             length = len(values[row])
             findings.append(

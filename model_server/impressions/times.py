@@ -6,6 +6,7 @@ Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -18,10 +19,19 @@ _CANONICAL: Final = "0000-00-00T00:00:00Z"
 CANONICAL_LENGTH: Final = len(_CANONICAL)
 _DIGITS: Final = [i for i, character in enumerate(_CANONICAL) if character == "0"]
 _MARKS: Final = [i for i, character in enumerate(_CANONICAL) if character != "0"]
+_MARKS_OF_ALL: Final = np.array([ord(_CANONICAL[i]) for i in _MARKS], dtype=np.uint8)
+_BLANK: Final = " " * CANONICAL_LENGTH
+# Of century, year, month, day, hour, minute, second:
+_LEAST: Final = np.array([20, 0, 1, 1, 0, 0, 0], dtype=np.uint8)
+_MOST: Final = np.array([20, 99, 12, 31, 23, 59, 59], dtype=np.uint8)
+_PLACE_OF_DAY: Final = np.array([0, 12 * 31, 31, 1])
+_FIRST_PLACE: Final = 31 + 1
+_SECONDS_OF_PARTS: Final = np.array([3600, 60, 1])
 _DAYS_IN_MONTH: Final = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 MIN_YEAR, MAX_YEAR = 2000, 2099
 _FORM: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
-_MIN_COLUMN: Final = 200
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MIN_COLUMN: Final = 80
 """Times from which on a column at once is faster than one by one; measured, and not critical."""
 ACCEPTED: Final = "an ISO 8601 time in UTC such as 2019-01-21T09:00:14Z, from 2000 to 2099"
 
@@ -70,11 +80,9 @@ def parse_times(texts: list[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]
             np.array([0 if moment is None else moment for moment in moments], dtype=np.int64),
             np.array([moment is not None for moment in moments], dtype=np.bool_),
         )
-    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=n)
-    characters = np.array(texts, dtype=f"<U{CANONICAL_LENGTH}").view(np.uint32).reshape(n, CANONICAL_LENGTH)
+    asked = "".join(text if len(text) == CANONICAL_LENGTH and text.isascii() else _BLANK for text in texts)
+    characters = np.frombuffer(asked.encode(), dtype=np.uint8).reshape(n, CANONICAL_LENGTH)
     seconds, valid, canonical = parse_canonical(characters)
-    canonical &= lengths == CANONICAL_LENGTH
-    valid &= canonical
     for row in np.flatnonzero(~canonical):
         parsed = _parse_one(texts[row])
         if parsed is not None:
@@ -87,36 +95,34 @@ def parse_canonical(
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
     """Seconds since 1970 UTC, which are times, and which have the form of one (`2019-02-30T00:00:00Z` has it).
 
-    Shapes: characters unsigned int[n, CANONICAL_LENGTH], code points or ASCII bytes.
+    Shapes: characters uint8[n, CANONICAL_LENGTH], ASCII.
     """
-    digits = characters[:, _DIGITS].astype(np.int64) - ord("0")
-    canonical = (characters[:, _MARKS] == [ord(_CANONICAL[i]) for i in _MARKS]).all(axis=1) & (
-        (digits >= 0) & (digits <= 9)
-    ).all(axis=1)
-    seconds, valid = _seconds(digits)
-    return seconds, valid & canonical, canonical
+    digits = characters[:, _DIGITS] - np.uint8(ord("0"))  # what is below wraps around, far above 9
+    canonical = (characters[:, _MARKS] == _MARKS_OF_ALL).all(axis=1) & (digits <= 9).all(axis=1)
+    parts = digits[:, 0::2] * np.uint8(10) + digits[:, 1::2]
+    valid = canonical & ((parts >= _LEAST) & (parts <= _MOST)).all(axis=1)
+    century_year_month_day = np.where(valid[:, None], parts[:, :4], _LEAST[:4]).astype(np.int64)
+    midnight = _midnights()[century_year_month_day @ _PLACE_OF_DAY - _FIRST_PLACE]
+    seconds: NDArray[np.int64] = midnight + parts[:, 4:].astype(np.int64) @ _SECONDS_OF_PARTS
+    return seconds, valid & (midnight >= 0), canonical
 
 
-def _seconds(digits: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Seconds and validity of the 14 digits (int64[n, 14]) of canonical times."""
-    year = digits[:, :4] @ np.array([1000, 100, 10, 1])
-    month, day, hour, minute, second = (digits[:, i] * 10 + digits[:, i + 1] for i in (4, 6, 8, 10, 12))
-    month_is_valid = (month >= 1) & (month <= 12)
-    days_in_month = _DAYS_IN_MONTH[np.where(month_is_valid, month, 0)] + ((month == 2) & is_leap(year))
-    valid = (
-        month_is_valid
-        & (year >= MIN_YEAR)
-        & (year <= MAX_YEAR)
-        & (day >= 1)
-        & (day <= days_in_month)
-        & (hour <= 23)
-        & (minute <= 59)
-        & (second <= 59)
-    )
-    return days_from_civil(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second, valid
+@functools.cache
+def _midnights() -> NDArray[np.int64]:
+    """Of each day of the hundred years, counted as if every month had 31: its seconds since 1970; -1 for no day."""
+    years = np.arange(MIN_YEAR, MAX_YEAR + 1)
+    year, month, day = (part.ravel() for part in np.meshgrid(years, np.arange(1, 13), np.arange(1, 32), indexing="ij"))
+    is_day = day <= _DAYS_IN_MONTH[month] + ((month == 2) & is_leap(year))
+    return np.where(is_day, days_from_civil(year, month, day) * SECONDS_PER_DAY, -1)
 
 
 def _parse_one(text: str) -> int | None:
+    if len(text) == CANONICAL_LENGTH:
+        # Four look-ups take a fifth of the time that a regular expression and `fromisoformat` do.
+        midnight, hour, minute = _midnight(text[:10]), _HOURS.get(text[10:13]), _MINUTES.get(text[13:16])
+        second = _SECONDS.get(text[16:])
+        if midnight is not None and hour is not None and minute is not None and second is not None:
+            return midnight + hour + minute + second
     if not _FORM.fullmatch(text):  # narrower than fromisoformat, which takes week dates and any character for the T
         return None
     try:
@@ -126,6 +132,17 @@ def _parse_one(text: str) -> int | None:
     if moment.utcoffset() or not MIN_YEAR <= moment.year <= MAX_YEAR:
         return None
     return int(moment.replace(tzinfo=UTC, microsecond=0).timestamp())
+
+
+_HOURS: Final = {f"T{hour:02}": hour * 3600 for hour in range(24)}
+_MINUTES: Final = {f":{minute:02}": minute * 60 for minute in range(60)}
+_SECONDS: Final = {f":{second:02}Z": second for second in range(60)}
+
+
+@functools.lru_cache(maxsize=4_096)
+def _midnight(day: str) -> int | None:
+    """Seconds since 1970 of a text like 2019-01-21; None for what is none. Cached: traffic is of few days."""
+    return _parse_one(f"{day}T00:00:00+00:00") if _DAY.fullmatch(day) else None
 
 
 def format_times(seconds: NDArray[np.int64]) -> list[str]:

@@ -63,6 +63,8 @@ def predictor(name, traffic, *, class_name="PlusOne", image="graph-server:1", **
     return {
         "name": name,
         "traffic": traffic,
+        # Said, because from a second revision on the operator 1.17.1 else writes the Deployment again and again.
+        "replicas": 1,
         "graph": {"name": "plus-one", "type": "MODEL"},
         "componentSpecs": [{"spec": {"terminationGracePeriodSeconds": 1, "containers": [container]}}],
     }

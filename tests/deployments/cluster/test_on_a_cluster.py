@@ -219,8 +219,6 @@ def test_a_pod_that_never_becomes_ready_is_explained_while_the_old_one_goes_on(n
 
 
 def test_another_overlay_prunes_what_an_earlier_apply_made_and_nothing_else(namespace, folder):
-    # b says no replicas, so that from its second revision on the operator 1.17.1 writes its Deployment again and again:
-    # its observed generation may never catch up, and what counts is what its ReplicaSets are.
     mended = predictor("b", 20, image=f"{IMAGE}:1", MENDED="yes")
     overlay = write_overlay(folder, "alone", seldon_deployment(predictor("a", 80, image=f"{IMAGE}:1"), mended))
     said = succeeded(forkcast("apply", overlay, "--namespace", namespace))

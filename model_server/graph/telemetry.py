@@ -6,6 +6,7 @@ buckets: the executor's metrics and the wrapper's, as recorded.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summ
 
 from model_server import metric_names as names
 from model_server.graph.component_metrics import ComponentMetrics
+from model_server.graph.durations import Durations, Later, Level, Pending, at_once
 from model_server.graph.wrapper.identity import Identity
 
 BUCKETS: Final = (
@@ -42,40 +44,32 @@ _CLIENT_LABELS: Final = (*_SERVER_LABELS[:4], "model_name", "model_image", "mode
 
 
 class Telemetry:
-    """Counts what the doors and the components tell it. Safe for concurrent calls."""
+    """Counts what the doors and the components tell it.
 
-    def __init__(self, deployment: str, predictor: str, version: str) -> None:
+    Durations, batches and requests in flight are told from the thread of the event loop, the rest from any.
+    """
+
+    def __init__(self, deployment: str, predictor: str, version: str, later: Later = at_once) -> None:
+        """`later`: the loop's `call_soon`, with which what happens in one of its turns is written down at once."""
         registry = CollectorRegistry()  # each process's own; what is shown comes from the files of all
         self._where = (deployment, predictor, version)
-        self._server = Histogram(
-            names.EXECUTOR_SERVER,
-            "Requests that this server answered.",
-            _SERVER_LABELS,
-            registry=registry,
-            buckets=BUCKETS,
-        )
-        self._server_summary = Summary(
-            f"{names.EXECUTOR_SERVER}_summary", "Requests that this server answered.", _SERVER_LABELS, registry=registry
-        )
-        self._client = Histogram(
-            names.EXECUTOR_CLIENT,
-            "Calls to the components of the graph.",
-            _CLIENT_LABELS,
-            registry=registry,
-            buckets=BUCKETS,
-        )
-        self._client_summary = Summary(
-            f"{names.EXECUTOR_CLIENT}_summary",
-            "Calls to the components of the graph.",
-            _CLIENT_LABELS,
-            registry=registry,
-        )
+        pending = Pending(later)
+
+        def durations(name: str, documentation: str, labels: tuple[str, ...]) -> Durations:
+            histogram = Histogram(name, documentation, labels, registry=registry, buckets=BUCKETS)
+            summary = Summary(f"{name}_summary", documentation, labels, registry=registry)
+            return Durations(histogram, summary, BUCKETS, pending)
+
+        self._server = durations(names.EXECUTOR_SERVER, "Requests that this server answered.", _SERVER_LABELS)
+        self._client = durations(names.EXECUTOR_CLIENT, "Calls to the components of the graph.", _CLIENT_LABELS)
         self._refused = Counter(
             names.REFUSED, "Requests that were refused before any component saw them.", ("reason",), registry=registry
         )
-        self._in_flight = Gauge(
+        in_flight = Gauge(
             names.IN_FLIGHT, "Requests that are being answered.", registry=registry, multiprocess_mode="livesum"
         )
+        self.in_flight = Level(in_flight, pending).add
+        """Told of each request that comes, 1, or goes, -1."""
         self._batch_rows = Histogram(
             names.BATCH_ROWS,
             "Rows that one call of a row-wise component answered.",
@@ -109,15 +103,11 @@ class Telemetry:
 
     def answered(self, service: str, method: str, code: str, seconds: float) -> None:
         """A request to this server: `service` is predictions, feedback, ..., or the gRPC method."""
-        labels = (*self._where, service, method, code)
-        self._server.labels(*labels).observe(seconds)
-        self._server_summary.labels(*labels).observe(seconds)
+        self._server.add((*self._where, service, method, code), seconds)
 
     def called(self, node: str, image: str, /, service: str, method: str, code: str, seconds: float) -> None:  # noqa: PLR0917 -- so calls are told
         """A call to a component, in this process or elsewhere."""
-        labels = (*self._where, service, node, *split_image(image), method, code)
-        self._client.labels(*labels).observe(seconds)
-        self._client_summary.labels(*labels).observe(seconds)
+        self._client.add((*self._where, service, node, *split_image(image), method, code), seconds)
 
     def batched(self, node: str, rows: int, requests: int) -> None:
         self._batch_rows.labels(node).observe(rows)
@@ -125,9 +115,6 @@ class Telemetry:
 
     def refused(self, reason: str) -> None:
         self._refused.labels(reason).inc()
-
-    def in_flight(self, change: int) -> None:
-        self._in_flight.inc(change)
 
     def event_dropped(self, reason: str) -> None:
         self._events_dropped.labels(reason).inc()
@@ -153,6 +140,7 @@ class Telemetry:
             self._components.add(metric, labels, "feedback")
 
 
+@functools.lru_cache(maxsize=256)
 def split_image(image: str) -> tuple[str, str]:
     """`registry:5000/name:tag` -> name and tag; a port is no tag."""
     name, colon, tag = image.rpartition(":")

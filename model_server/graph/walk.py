@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -64,7 +63,7 @@ class Walk:
     async def predict(self, message: Message, context: Context) -> Message:
         """The graph's answer. Errors: GraphError."""
         routing: dict[str, int] = {}
-        context = replace(context, clients_message=message)
+        context = Context(context.puid, context.transport, context.headers, context.is_logged, message)
         answer = await self._predict(self.graph, message, context, routing)
         if self._choosers and not self._injects_routing:
             answer = with_routing(answer, {name: routing[name] for name in routing if name in self._choosers})

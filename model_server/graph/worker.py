@@ -81,7 +81,10 @@ async def _serve(inheritance: Inheritance) -> int:
 
     predictor = settings.predictor
     telemetry = Telemetry(
-        settings.deployment, predictor.name if predictor else "", predictor.version if predictor else ""
+        settings.deployment,
+        predictor.name if predictor else "",
+        predictor.version if predictor else "",
+        later=loop.call_soon,
     )
     reception = Reception(telemetry, settings.limits)
     async with assembly.Assembly(settings, inheritance.user_objects, telemetry) as parts:

@@ -27,9 +27,11 @@ class Categories:
     @classmethod
     def from_values(cls, values: Sequence[str | None]) -> Categories:
         levels = dict.fromkeys(values)
-        levels.pop(None, None)
         codes: dict[str | None, int] = {None: -1, **{level: code for code, level in enumerate(levels)}}
-        return cls(np.array([*map(codes.__getitem__, values)], dtype=np.int32), tuple(levels))
+        return cls(
+            np.array([*map(codes.__getitem__, values)], dtype=np.int32),
+            tuple(level for level in levels if level is not None),
+        )
 
     def values(self) -> list[str | None]:
         texts = (*self.levels, None)  # code -1 picks the last

@@ -25,6 +25,31 @@ class _Asked:
         """None once nobody waits for an answer any more: a message may be large, and its turn far."""
 
 
+class _Deadlines:
+    """Of those that wait equally long, and so in the order of their coming: one timer for all of them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self._loop, self._seconds = loop, seconds
+        self._waiting: deque[tuple[float, _Asked]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, asked: _Asked) -> None:
+        waiting = self._waiting
+        while waiting and waiting[0][1].held is None:
+            waiting.popleft()
+        waiting.append((self._loop.time() + self._seconds, asked))
+        if self._timer is None:
+            self._timer = self._loop.call_at(waiting[0][0], self._ring)
+
+    def _ring(self) -> None:
+        now = self._loop.time()
+        while self._waiting and (self._waiting[0][1].held is None or self._waiting[0][0] <= now):
+            held = self._waiting.popleft()[1].held
+            if held is not None:
+                _settle(held[1], TimeoutError())
+        self._timer = self._loop.call_at(self._waiting[0][0], self._ring) if self._waiting else None
+
+
 class Batcher:
     """Of one component and verb. Lives in one event loop; one call at a time is under way."""
 
@@ -45,12 +70,22 @@ class Batcher:
         self._on_batch = on_batch
         self._waiting: deque[_Asked] = deque()
         self._serving: asyncio.Task[None] | None = None
+        self._deadlines: dict[float, _Deadlines] = {}
 
-    async def answer(self, message: Message) -> Message:
-        """The message's own answer, or its own error. Whoever stops waiting is left out if its turn has not come."""
-        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+    async def answer(self, message: Message, timeout_seconds: float | None = None) -> Message:
+        """The message's own answer, or its own error. Whoever stops waiting is left out if its turn has not come.
+
+        Errors: TimeoutError.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Message] = loop.create_future()
         asked = _Asked(message, future)
         self._waiting.append(asked)
+        if timeout_seconds is not None:
+            deadlines = self._deadlines.get(timeout_seconds)
+            if deadlines is None:
+                deadlines = self._deadlines[timeout_seconds] = _Deadlines(loop, timeout_seconds)
+            deadlines.add(asked)
         if self._serving is None:
             self._serving = asyncio.create_task(self._serve())
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -64,14 +64,14 @@ class InProcess:
 
     async def call(self, verb: Verb, message: Message, context: Context) -> Message:
         """Errors: GraphError."""
-        asked = _blaming([message], context, partial(self._answer, verb, message))
-        return await self._measured(*_told_as(verb, context), asked)
+        service, method = _told_as(verb, context)
+        return await self._measured(service, method, partial(self._answer, verb, message), (message,), context)
 
     async def aggregate(self, messages: Sequence[Message], context: Context) -> Message:
         """Errors: GraphError."""
         work = partial(answering.aggregate, self._wrapped, messages, self._limits.max_rows)
-        asked = _blaming(messages, context, partial(self._threads.run, work))
-        return await self._measured(*_told_as(Verb.AGGREGATE, context), asked)
+        service, method = _told_as(Verb.AGGREGATE, context)
+        return await self._measured(service, method, partial(self._run, work), messages, context)
 
     async def metadata(self, context: Context) -> Any:
         """Errors: WrapperError."""
@@ -85,8 +85,7 @@ class InProcess:
 
     async def status(self, context: Context) -> Message:
         """Errors: GraphError."""
-        del context
-        return await self._measured(HEALTH_PATH, "get", self._health())
+        return await self._measured(HEALTH_PATH, "get", self._health, (), context)
 
     async def is_ready(self, *, thoroughly: bool) -> bool:
         """Loaded it is, or the worker would not run. `thoroughly`: whether its own health check says so."""
@@ -94,8 +93,8 @@ class InProcess:
             return False
         if thoroughly:
             try:
-                await self._in_time(self._health(), self._timeouts.rest, f"health check of {self.name}")
-            except GraphError:
+                await self._health(self._timeouts.rest)
+            except (GraphError, TimeoutError):
                 return False
         return True
 
@@ -106,47 +105,58 @@ class InProcess:
     async def close(self) -> None:
         self._threads.close()
 
-    async def _answer(self, verb: Verb, message: Message) -> Message:
+    async def _answer(self, verb: Verb, message: Message, timeout_seconds: float | None) -> Message:
         batcher = self._batchers.get(verb)
         if batcher is not None:
-            return await batcher.answer(message)
+            return await batcher.answer(message, timeout_seconds)
         work = partial(answering.answer, self._wrapped, verb, message, self._limits.max_rows, self._passes_through)
-        return await self._threads.run(work)
+        return await self._run(work, timeout_seconds)
 
-    def _health(self) -> Coroutine[Any, Any, Message]:
-        return self._threads.run(partial(answering.health, self._wrapped))
+    async def _health(self, timeout_seconds: float | None) -> Message:
+        return await self._run(partial(answering.health, self._wrapped), timeout_seconds)
 
-    async def _measured(self, service: str, method: str, asked: Coroutine[Any, Any, Message]) -> Message:
-        """The answer, counted as Seldon's executor counts its calls: over REST, what timed out leaves no sample."""
+    async def _run(self, work: Callable[[], Message], timeout_seconds: float | None) -> Message:
+        async with asyncio.timeout(timeout_seconds):
+            return await self._threads.run(work)
+
+    async def _measured(
+        self,
+        service: str,
+        method: str,
+        ask: Callable[[float | None], Coroutine[Any, Any, Message]],
+        messages: Sequence[Message],
+        context: Context,
+    ) -> Message:
+        """The answer, counted as Seldon's executor counts its calls: over REST, what timed out leaves no sample.
+
+        `ask` is given the timeout in seconds; `messages` are what it asks with.
+        """
         is_rest = method != UNARY
         began = time.perf_counter()
         if self.is_stuck():
-            asked.close()
             raise ComponentStuck(f"component {self.name} has not come back from a call that timed out; try again soon")
-        timeout = self._timeouts.rest if is_rest else self._timeouts.grpc
-        url = f"http://{self.name}{service}"
-        what = f'{method.capitalize()} "{url}"' if is_rest else f"component {self.name}"
         try:
-            answer = await self._in_time(asked, timeout, what)
-        except ComponentTimedOut as error:
+            answer = await ask(self._timeouts.rest if is_rest else self._timeouts.grpc)
+        except TimeoutError as error:
+            self._telemetry.timed_out(self.name)
+            what = f'{method.capitalize()} "{self._url(service)}"' if is_rest else f"component {self.name}"
+            timed_out = ComponentTimedOut(f"{what}: context deadline exceeded")
             if not is_rest:
-                self._called(service, method, go_name(error.code), began)
-            raise
+                self._called(service, method, go_name(timed_out.code), began)
+            raise timed_out from error
         except GraphError as error:
-            self._called(service, method, str(error.http_status) if is_rest else go_name(error.code), began)
+            told = _blaming(messages, context, error)
+            self._called(service, method, str(told.http_status) if is_rest else go_name(told.code), began)
             if service == Verb.ROUTE.path and self._is_in_a_graph:  # else a wrapper is what it stands for
-                raise RouterFailed.of(url, error.http_status) from error
-            raise
+                told = RouterFailed.of(self._url(service), told.http_status)
+            if told is error:
+                raise
+            raise told from error
         self._called(service, method, "200" if is_rest else "OK", began)
         return answer
 
-    async def _in_time(self, asked: Coroutine[Any, Any, Message], timeout_seconds: float | None, what: str) -> Message:
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                return await asked
-        except TimeoutError as error:
-            self._telemetry.timed_out(self.name)
-            raise ComponentTimedOut(f"{what}: context deadline exceeded") from error
+    def _url(self, service: str) -> str:
+        return f"http://{self.name}{service}"
 
     def _called(self, service: str, method: str, code: str, began: float) -> None:
         self._telemetry.called(self.name, self._image, service, method, code, time.perf_counter() - began)
@@ -157,11 +167,8 @@ def _told_as(verb: Verb, context: Context) -> tuple[str, str]:
     return (verb.path, "post") if context.transport == "rest" else (verb.grpc_method, UNARY)
 
 
-async def _blaming(messages: Sequence[Message], context: Context, ask: Callable[[], Awaitable[Message]]) -> Message:
-    """The answer. Errors: GraphError; for a message that another component made, one that blames no client."""
-    try:
-        return await ask()
-    except MessageRefused as error:
-        if all(map(context.is_clients, messages)):
-            raise
-        raise error.made_by_a_component() from error
+def _blaming(messages: Sequence[Message], context: Context, error: GraphError) -> GraphError:
+    """The error; where a message could not be read that another component made, one that blames no client."""
+    if isinstance(error, MessageRefused) and not all(map(context.is_clients, messages)):
+        return error.made_by_a_component()
+    return error

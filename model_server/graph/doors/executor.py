@@ -127,7 +127,8 @@ def _context(request: Request) -> Context:
 
 
 def _answered(answer: Any) -> Response:
-    body, content_type = answer.body, _header(answer.content_type) or JSON
+    body = answer.body
+    content_type = JSON if answer.content_type == "application/json" else _header(answer.content_type) or JSON
     if answer.content_encoding:
         return Response(
             body, content_type=content_type, headers=((b"content-encoding", _header(answer.content_encoding)),)
@@ -155,11 +156,15 @@ def _headers(settings: Settings) -> Any:
         (b"access-control-allow-headers", settings.cors_headers.encode("latin-1")),
     )
 
+    allowed: dict[tuple[str, ...] | None, tuple[tuple[bytes, bytes], ...]] = {None: ()}
+
     def headers_of(request: Request, route: Route) -> tuple[tuple[bytes, bytes], ...]:
+        methods = allowed.get(route.methods)
+        if methods is None:
+            told = ",".join(sorted({*(route.methods or ()), "OPTIONS"})).encode()
+            methods = allowed[route.methods] = ((b"access-control-allow-methods", told),)
         puid = request.puid.encode("latin-1")
-        headers: tuple[tuple[bytes, bytes], ...] = (*fixed, (b"seldon-puid", puid))
-        if route.methods is not None:
-            headers += ((b"access-control-allow-methods", ",".join(sorted({*route.methods, "OPTIONS"})).encode()),)
+        headers: tuple[tuple[bytes, bytes], ...] = (*fixed, (b"seldon-puid", puid), *methods)
         if "ce-specversion" in request.headers:
             source = f"seldon.{settings.deployment}"
             headers += (

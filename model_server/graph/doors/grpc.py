@@ -68,9 +68,12 @@ class GrpcDoor:
             puid = request_id(_text(metadata, PUID_HEADER))
             code, details = "UNKNOWN", ""
             try:
-                with self._reception.admitted():
+                self._reception.admit()
+                try:
                     is_logged = not asks_not_to_be_logged(_text(metadata, SKIP_LOGGING_HEADER))
                     answered = await answer(request, Context(puid, "grpc", metadata, is_logged))
+                finally:
+                    self._reception.gone()
                 if tells_puid:
                     with suppress(Exception):  # the client has gone: grpcio's error for that has no public name
                         await call.send_initial_metadata(((PUID_HEADER, puid),))

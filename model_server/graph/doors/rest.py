@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from model_server.graph.doors.asgi import Receive, Send, read_body, respond
@@ -16,7 +16,7 @@ JSON: Final = b"application/json"
 TEXT: Final = b"text/plain; charset=utf-8"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # frozen, it would take three times as long to make
 class Request:
     """A request that has arrived whole."""
 
@@ -31,7 +31,7 @@ class Request:
     """Of a path that names one."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Response:
     body: bytes = b""
     status: int = 200
@@ -86,8 +86,12 @@ class RestDoor:
         try:
             if route.is_work:
                 body = await read_body(scope, receive, self._reception.limits.max_body_bytes)
-                with self._reception.admitted():
-                    response = await route.answer(replace(request, body=body))
+                self._reception.admit()
+                try:
+                    request.body = body
+                    response = await route.answer(request)
+                finally:
+                    self._reception.gone()
             else:
                 response = await route.answer(request)
         except ClientGone:
@@ -121,7 +125,10 @@ def _request(scope: Mapping[str, Any], node: str) -> Request:
 
 
 def _headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    headers: dict[str, str] = {}
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    if len(headers) == len(raw):
+        return headers
+    headers = {}
     for name_bytes, value_bytes in raw:
         name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
         separator = "; " if name == "cookie" else ", "

@@ -26,12 +26,9 @@ class Categories:
 
     @classmethod
     def from_values(cls, values: Sequence[str | None]) -> Categories:
-        levels = dict.fromkeys(values)
-        codes: dict[str | None, int] = {None: -1, **{level: code for code, level in enumerate(levels)}}
-        return cls(
-            np.array([*map(codes.__getitem__, values)], dtype=np.int32),
-            tuple(level for level in levels if level is not None),
-        )
+        levels = tuple(level for level in dict.fromkeys(values) if level is not None)
+        place: dict[str | None, int] = {None: -1, **{level: code for code, level in enumerate(levels)}}
+        return cls(np.array([*map(place.__getitem__, values)], dtype=np.int32), levels)
 
     def values(self) -> list[str | None]:
         texts = (*self.levels, None)  # code -1 picks the last

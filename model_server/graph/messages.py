@@ -17,7 +17,7 @@ from model_server.graph.errors import GraphError, MessageUnreadable
 from model_server.graph.protos import ours
 from model_server.graph.wrapper import bodies
 
-JSON: Final = "application/json"
+JSON: Final = bodies.JSON
 type Message = RestMessage | GrpcMessage
 
 

@@ -16,10 +16,13 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 from uuid import UUID
 
+import msgspec
+
 from model_server.graph.errors import WRAPPER_INTERNAL_ERROR, WrapperError
 from model_server.graph.wrapper import multipart
 from model_server.graph.wrapper.json_depth import is_deeper_than
 
+JSON: Final = "application/json"
 MULTIPART: Final = "multipart/form-data"
 URLENCODED: Final = "application/x-www-form-urlencoded"
 MAX_FORM_FIELDS: Final = 1_000
@@ -27,16 +30,23 @@ MAX_FORM_FIELDS: Final = 1_000
 NOT_FOUND: Final = "Can't find JSON in data"
 MAX_DEPTH: Final = 100
 """Of nested lists and objects: protobuf's own limit for JSON. Deeper ones end the recursions of who looks at them."""
+_msgspec: Final = msgspec.json.Decoder()
 TOO_DEEP: Final = f"the JSON is nested too deep; {MAX_DEPTH} levels are accepted"
 
 
 def decode(body: bytes, content_type: str, query: str = "") -> Any:
     """The tree of a request. Errors: WrapperError, 400 where there is no JSON, 415 where none is announced."""
+    if content_type == JSON and not query:
+        return _some_tree(body)
     if MULTIPART in content_type:
         return _multipart_tree(body, content_type)
     if text := _form_text(body, content_type, query):
         return _tree(text, "the field json holds no JSON")
     _require_json(content_type)
+    return _some_tree(body)
+
+
+def _some_tree(body: bytes) -> Any:
     tree = _tree(body, NOT_FOUND)
     if tree is None:
         raise WrapperError(NOT_FOUND)
@@ -65,7 +75,7 @@ def encode(tree: Any) -> bytes:
 
 def _require_json(content_type: str) -> None:
     mimetype = _mimetype(content_type)
-    if mimetype == "application/json" or (mimetype.startswith("application/") and mimetype.endswith("+json")):
+    if mimetype == JSON or (mimetype.startswith("application/") and mimetype.endswith("+json")):
         return
     if mimetype == URLENCODED:
         raise WrapperError("the form has no field json")
@@ -95,7 +105,7 @@ def _form_text(body: bytes, content_type: str, query: str) -> str:
 
 def _tree(source: str | bytes, otherwise: str) -> Any:
     try:
-        tree = json.loads(source)
+        tree = _read(source)
     except RecursionError as error:
         raise WrapperError(TOO_DEEP) from error
     except ValueError as error:  # no JSON, no UTF-8, or an integer of more digits than Python reads
@@ -103,6 +113,16 @@ def _tree(source: str | bytes, otherwise: str) -> Any:
     if is_deeper_than(MAX_DEPTH, source):
         raise WrapperError(TOO_DEEP)
     return tree
+
+
+def _read(source: str | bytes) -> Any:
+    """As `json.loads`, which is asked for whatever msgspec, three times as fast, does not take: NaN, half a surrogate
+    pair, UTF-16, a byte order mark. What msgspec takes, it reads as json does.
+    """
+    try:
+        return _msgspec.decode(source)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return json.loads(source)
 
 
 def _multipart_tree(body: bytes, content_type: str) -> dict[str, Any]:

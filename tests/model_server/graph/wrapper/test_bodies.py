@@ -224,3 +224,37 @@ def test_what_flask_can_write_is_written_as_flask_writes_it():
         "on": "Thu, 29 Feb 2024 00:00:00 GMT",
     }
     assert stock == Ours(zoo.TimesAndDecimals()).rest(Verb.PREDICT, json.dumps(tree).encode())
+
+
+def read(text):
+    try:
+        return repr(bodies.decode(text, JSON))
+    except WrapperError:
+        return None
+
+
+def read_by_json(text):
+    try:
+        tree = json.loads(text)
+    except ValueError:
+        return None
+    return None if tree is None else repr(tree)
+
+
+TREES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.integers(-(2**70), 2**70) | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(TREES, st.booleans(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32-le"]))
+def test_json_is_read_as_json_reads_it(tree, as_ascii, encoding):
+    text = json.dumps(tree, ensure_ascii=as_ascii).encode(encoding, "surrogatepass")
+    assert read(text) == read_by_json(text)
+
+
+@given(st.lists(st.sampled_from([*'[]{}:,"\\-+.eE019 \n\x00\x1f', "NaN", "Infinity", "true", "\\ud800", "1e999", "ü"])))
+def test_what_is_nearly_json_is_read_where_json_reads_it(parts):
+    text = "".join(parts).encode()
+    assert read(text) == read_by_json(text)

@@ -53,8 +53,8 @@ class FeatureSet(ABC):
             known = self.vocabularies[column.attribute].index
             if known.keys() >= set(values.levels):
                 continue
-            unknown = [code for code, level in enumerate(values.levels) if level not in known]
-            found = np.flatnonzero(np.isin(values.codes, unknown))
+            is_unknown = np.array([*(level not in known for level in values.levels), False])  # -1, missing: the last
+            found = np.flatnonzero(is_unknown[values.codes])
             if len(found):
                 rows[column.name] = found
         return rows

@@ -19,6 +19,7 @@ TIMER_BUCKETS: Final = tuple(np.logspace(-3, np.log10(30), 50).tolist())
 MAX_NUMBERS: Final = 10_000
 """Of one process; a TIMER has one for each bucket, and its sum. A tag that takes ever new values would else fill the
 memory of this server and of Prometheus, and to add up as many takes a second already."""
+_PLAIN: Final = frozenset({int, float})
 RESERVED_PREFIXES: Final = ("graph_server_", "seldon_api_executor_")
 RESERVED_TAGS: Final = frozenset({"le", "pid", "quantile"})
 """Labels that Prometheus, or prometheus_client, gives a meaning of its own."""
@@ -35,12 +36,18 @@ class ComponentMetrics:
     def __init__(self) -> None:
         self._series: dict[Any, Any] = {}
         self._families: dict[Any, Any] = {}
+        self._known: dict[Any, Any] = {}
+        """Counters whose names and tags have been looked at, by what is seen of them at a glance."""
         self._n_numbers = 0
         self._making = threading.Lock()
 
     def add(self, metric: Mapping[str, Any], labels: Mapping[str, str], method: str) -> None:
         """Count it; log it, where it cannot be."""
         key = metric["key"]
+        known = self._known.get(_at_a_glance(metric, labels, method))
+        if known is not None and type(value := metric["value"]) in _PLAIN and math.isfinite(value) and value >= 0:
+            known.inc(value)
+            return
         try:
             self._count(metric.get("type", "COUNTER"), key, _number(metric), _tags(metric), labels, method)
         except (ValueError, TypeError, OverflowError) as error:
@@ -59,6 +66,9 @@ class ComponentMetrics:
         match kind:
             case "COUNTER":
                 series.inc(value)
+                glance = _at_a_glance({"type": kind, "key": key, "tags": tags}, labels, method)
+                if glance is not None:
+                    self._known[glance] = series
             case "GAUGE":
                 series.set(value)
             case _:
@@ -86,6 +96,14 @@ class ComponentMetrics:
                     family = Histogram(key, help_text, label_names, registry=None, buckets=TIMER_BUCKETS)
             self._families[kind, key, label_names] = family
         return family
+
+
+def _at_a_glance(metric: Mapping[str, Any], labels: Mapping[str, str], method: str) -> Any:
+    """Equal for metrics that are counted as one; None where it takes a closer look to tell."""
+    tags = metric.get("tags") or {}
+    if metric.get("type", "COUNTER") != "COUNTER" or not set(map(type, tags.values())) <= {str}:
+        return None
+    return metric["key"], method, labels["model_name"], *tags.items()
 
 
 def _number(metric: Mapping[str, Any]) -> float:

@@ -52,11 +52,11 @@ class Durations:
         if series is None:
             counters = self._histogram.labels(*labels), self._summary.labels(*labels)
             series = self._series[labels] = _Series(*counters, len(self._bounds) + 1)
-        if not series.n_pending:
-            self._pending.add(series.write)
         series.n_pending += 1
         series.total += seconds
         series.counts[bisect_left(self._bounds, seconds)] += 1
+        if series.n_pending == 1:
+            self._pending.add(series.write)
 
 
 class _Series:

@@ -47,7 +47,7 @@ class InvalidThreshold(OursToMend):
     """The threshold is no score."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Marks:
     """What the detector says of a request's rows: a score each, and whether it is above the threshold."""
 
@@ -148,9 +148,17 @@ class OutlierDetector:
             told |= dict.fromkeys(read.faults, metric_names.UNREAD_INVALID)
             if read.impressions is not None:
                 scores = self._scores(read.impressions)
-                ends = np.cumsum([*read.sizes.values()]).tolist()
-                for (i, size), end in zip(read.sizes.items(), ends, strict=True):
-                    told[i] = self._marks(scores[end - size : end])
+                finite = np.isfinite(scores)  # JSON has no word for others, and the whole answer would be lost
+                are_all_finite = bool(finite.all())
+                are_outliers = (scores > self._threshold).astype(int).tolist()
+                first, told_scores = 0, scores.tolist()
+                for i, size in read.sizes.items():
+                    rows = slice(first, first + size)
+                    first += size
+                    if are_all_finite or finite[rows].all():
+                        told[i] = _Marks(told_scores[rows], are_outliers[rows])
+                    else:
+                        told[i] = self._failed("the scores are not all finite")
         except Exception as error:  # noqa: BLE001  (as above)
             if len(raw) == 1:
                 return dict.fromkeys(raw, self._failed(error))
@@ -159,11 +167,6 @@ class OutlierDetector:
 
     def _scores(self, impressions: Impressions) -> NDArray[np.float64]:
         return self._bundle.scores(impressions)
-
-    def _marks(self, scores: NDArray[np.float64]) -> _Marks | str:
-        if not np.isfinite(scores).all():  # JSON has no word for it, and the whole answer would be lost
-            return self._failed("the scores are not all finite")
-        return _Marks(scores.tolist(), (scores > self._threshold).astype(int).tolist())
 
     def _failed(self, why: Exception | str) -> str:
         """Logged once: it may be so for every request, thousands a second; the counter has them all."""

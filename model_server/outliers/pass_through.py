@@ -14,7 +14,7 @@ from typing import Any
 from model_server.seldon_messages import Metric
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Added:
     """What joins a message; the own entry wins over one of the same name."""
 
@@ -25,7 +25,7 @@ class Added:
 
 def passed_on(message: Any, added: Added) -> Any:
     """A new message of the same form; what is no SeldonMessage at all is handed back as it is."""
-    if isinstance(message, Mapping):
+    if type(message) is dict or isinstance(message, Mapping):
         return _passed_on_dict(message, added)
     if hasattr(message, "DESCRIPTOR") and hasattr(message, "meta"):
         return _passed_on_proto(message, added)

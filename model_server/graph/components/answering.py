@@ -53,9 +53,10 @@ def answer_many(
             answers.append(message)  # until its answer is there
         except GraphError as error:
             answers.append(error)
+    stays = row_wise.has_many(wrapped, verb)
     for i, told in zip(places, row_wise.answer_many(wrapped, verb, readable), strict=True):
         try:
-            answers[i] = told if isinstance(told, BaseException) else _message(told)
+            answers[i] = told if isinstance(told, BaseException) else _message(told, stays=stays)
         except GraphError as error:
             answers[i] = error
     return answers
@@ -87,8 +88,13 @@ def health(wrapped: Wrapped) -> Message:
     return _rest(wrapped.health())
 
 
-def _message(told: Any) -> Message:
-    return GrpcMessage(told.SerializeToString()) if hasattr(told, "SerializeToString") else _rest(told)
+def _message(told: Any, *, stays: bool) -> Message:
+    """`stays`: a class that answers many promises not to change its answers; so they need not be encoded at once, and
+    where another component takes trees, not at all.
+    """
+    if hasattr(told, "SerializeToString"):
+        return GrpcMessage(told.SerializeToString())
+    return RestMessage.of_tree(told) if stays else _rest(told)
 
 
 def _rest(tree: Any) -> RestMessage:

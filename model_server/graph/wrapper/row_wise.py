@@ -11,7 +11,8 @@ joined.
 
 `predict_many(messages)` (or `transform_input_many`, `transform_output_many`), beside the `_raw` method: it gets the
 messages as they came, trees and protobuf mixed, and returns a list of as many answers, or exceptions in their stead:
-what the `_raw` method would have returned or raised. Both leave the messages unchanged, which others look at too.
+what the `_raw` method would have returned or raised; trees that hold JSON, and that it does not change any more. Both
+leave the messages unchanged, which others look at too.
 
 Whatever goes wrong with the joint call (it raises; it returns something else than as many rows, or answers) each
 request is then answered alone.
@@ -35,7 +36,7 @@ from model_server.graph.wrapper.rows import rows_of
 from model_server.graph.wrapper.stock_types import Result, is_inherited, is_not_implemented
 from model_server.graph.wrapper.user_object import TakesMeta
 
-__all__ = ["answer_many", "is_row_wise", "rows_of"]
+__all__ = ["answer_many", "has_many", "is_row_wise", "rows_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ JOINED_VERBS: Final = frozenset({Verb.PREDICT, Verb.TRANSFORM_INPUT, Verb.TRANSF
 
 def is_row_wise(wrapped: Wrapped, verb: Verb) -> bool:
     """Whether its requests may be answered together at all."""
-    return verb in JOINED_VERBS and (_has_many(wrapped, verb) or _joins_arrays(wrapped, verb))
+    return verb in JOINED_VERBS and (has_many(wrapped, verb) or _joins_arrays(wrapped, verb))
 
 
 def answer_many(wrapped: Wrapped, verb: Verb, messages: Sequence[Any]) -> list[Any | GraphError]:
@@ -53,13 +54,13 @@ def answer_many(wrapped: Wrapped, verb: Verb, messages: Sequence[Any]) -> list[A
     For verbs that are row-wise; the messages stay as they are.
     """
     if len(messages) > 1 and is_row_wise(wrapped, verb):
-        if _has_many(wrapped, verb):
+        if has_many(wrapped, verb):
             return _by_many_method(wrapped, verb, messages)
         return _by_joined_arrays(wrapped, verb, messages)
     return [_alone(wrapped, verb, message) for message in messages]
 
 
-def _has_many(wrapped: Wrapped, verb: Verb) -> bool:
+def has_many(wrapped: Wrapped, verb: Verb) -> bool:
     return wrapped.user.has(f"{verb.method}_many")
 
 
@@ -75,7 +76,7 @@ def _joins_arrays(wrapped: Wrapped, verb: Verb) -> bool:
 
 
 def _alone(wrapped: Wrapped, verb: Verb, message: Any) -> Any | GraphError:
-    if not _has_many(wrapped, verb):
+    if not has_many(wrapped, verb):
         message = _own(message)
     try:
         if _is_proto(message):

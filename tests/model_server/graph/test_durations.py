@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Gauge, Histogram, Summary, generate_latest
 
-from model_server.graph.durations import Durations, Level, Pending
+from model_server.graph.durations import Durations, Level, Pending, at_once
 
 BOUNDS = (1 / 1024, 1 / 128, 1 / 8, 1)  # all numbers here are binary fractions: their sums are exact
 SECONDS = st.sampled_from([*BOUNDS, 0.0]) | st.integers(0, 8_000).map(lambda eighths: eighths / 4096)  # sums are exact
@@ -36,12 +36,12 @@ def told(registry):
     return [line for line in generate_latest(registry).decode().splitlines() if "_created" not in line]
 
 
-@given(st.lists(st.tuples(st.sampled_from("ab"), SECONDS) | st.none()))
-def test_bulk_counts_are_those_of_observe(observed):
+@given(st.lists(st.tuples(st.sampled_from("ab"), SECONDS) | st.none()), st.booleans())
+def test_bulk_counts_are_those_of_observe(observed, has_turns):
     registry, histogram, summary = made()
     one_by_one, *both = made()
     turn = Turn()
-    durations = Durations(histogram, summary, BOUNDS, Pending(turn))
+    durations = Durations(histogram, summary, BOUNDS, Pending(turn if has_turns else at_once))
     for each in [*observed, None]:
         if each is None:
             turn.comes()

@@ -16,9 +16,27 @@ REQUIRE_TOOLS = os.environ.get("REQUIRE_TOOLS") == "1"
 variable FORKCAST_*, may be missing."""
 
 
+LONGEST_FIRST = (
+    "test_every_change_under_load.py",
+    "test_strategies_here.py",
+    "test_accidents.py",
+    "test_models_compared.py",
+    "test_parity.py",
+    "test_graphs_in_use.py",
+    "test_changes_under_load.py",
+    "test_against_seldon.py",
+    "test_model_server_image.py",
+    "test_wrapper_accidents.py",
+    "test_routers_served.py",
+    "test_stores_in_use.py",
+    "test_fuzz.py",
+)
+"""Files that take a minute and more: begun last, they would keep one process busy while the others are done."""
+
+
 def pytest_collection_modifyitems(items):
-    """The longest files first: begun last, they would keep one process busy while the others are done."""
-    items.sort(key=lambda item: item.path.parent.name not in {"strategies", "images"})
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -28,6 +46,16 @@ def pytest_runtest_makereport(item, call):
     if REQUIRE_TOOLS and report.skipped and "FORKCAST_" not in str(report.longrepr):
         report.outcome = "failed"
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stock_wrapper_as_it_came():
+    """Some tests hold against Seldon's wrapper in this process, which our classes would adapt; each of those that serve
+    has a process of its own.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("model_server.stock_wrapper.adapt", lambda: None)
+        yield
 
 
 @pytest.fixture(scope="session")

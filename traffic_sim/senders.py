@@ -18,6 +18,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
+import uvloop
+
 from traffic_sim.driver import Driver, Sink, warm_up
 from traffic_sim.errors import OursToMend
 from traffic_sim.plan import Plan
@@ -228,7 +230,7 @@ class _Sender:
 def _work(connection: Connection, orders: Orders, plan: Plan) -> None:
     """A sending process, from start to end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what it means
-    asyncio.run(_follow(connection, orders, plan))
+    uvloop.run(_follow(connection, orders, plan))
     connection.close()
     # A call of Seldon's client that the target never answers would hold its thread, and so this process, for ever.
     os._exit(0)

@@ -96,9 +96,9 @@ def simulate(
 
     Example: forkcast simulate --rate 5000 --rows-per-request 10 --duration 30
     """
-    import asyncio
     from datetime import UTC, datetime
 
+    import uvloop
     from rich.console import Console
 
     from traffic_sim.progress import Progress
@@ -145,7 +145,7 @@ def simulate(
         out = Console(width=140)  # a log or a file has no edge to wrap at
     with errors.status(f"drawing and encoding about {chosen.n_requests:,.0f} requests"):
         plan = plan_of(chosen, encounters)
-    run = asyncio.run(carry_out(chosen, plan, Progress(errors, chosen.duration_seconds)))
+    run = uvloop.run(carry_out(chosen, plan, Progress(errors, chosen.duration_seconds)))
     show(run, out)
     if json_file is not None:
         write_record(record_of(run, datetime.now(UTC)), json_file)

@@ -5,76 +5,72 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
-
-import aiohttp
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 from traffic_sim.messages import rest
 from traffic_sim.messages.answers import Malformed, Scores, from_json, reason_of, shortened
 from traffic_sim.results import Status
+from traffic_sim.transports.http_connections import ConnectionFailed, Connections
 from traffic_sim.transports.transport import REQUEST_ID, Answer, Target
+
+_REQUEST_ID: Final = REQUEST_ID.lower().encode()
 
 
 class HttpTransport:
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._session: aiohttp.ClientSession | None = None
-        self._predictions, self._feedback = target.url("predictions"), target.url("feedback")
+        self._connections: Connections | None = None
+        self._predictions, self._feedback = (_head(target.url(what)) for what in ("predictions", "feedback"))
 
     def encode(self, rows: list[list[Any]], user: str | None) -> bytes:
         return rest.prediction(rows, user)
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            # No limit here: a request that waited for a connection would hide that the target is slow. The driver's
-            # `max_in_flight` is the limit, and counts what it drops.
-            connector=aiohttp.TCPConnector(limit=0),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=self._target.timeout_seconds),
-            headers={"Content-Type": "application/json"},
-            skip_auto_headers=("User-Agent", "Accept-Encoding"),
-            auto_decompress=False,
-        )
+        url = urlsplit(self._target.url("predictions"))
+        # No limit on connections: a request that waited for one would hide that the target is slow. The driver's
+        # `max_in_flight` is the limit, and counts what it drops.
+        self._connections = Connections(url.hostname or "", url.port or 80, self._target.timeout_seconds)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        if self._connections is not None:
+            await self._connections.close()
 
     async def predict(self, payload: bytes, n_rows: int) -> Answer:
         return await self._post(self._predictions, payload, lambda body: from_json(body, n_rows))
 
     async def feedback(self, payload: bytes, answer: Answer, reward: int) -> Answer:
         body = rest.feedback(payload, answer.reply, reward, answer.request_id)
-        headers = {REQUEST_ID: answer.request_id} if answer.request_id else None
-        return await self._post(self._feedback, body, lambda _: None, headers)
+        head = self._feedback
+        if answer.request_id:
+            head = b"%b%b: %b\r\n" % (head, REQUEST_ID.encode(), answer.request_id.encode("latin-1"))
+        return await self._post(head, body, lambda _: None)
 
-    async def _post(
-        self,
-        url: str,
-        body: bytes,
-        read: Callable[[bytes], Scores | None],
-        headers: dict[str, str] | None = None,
-    ) -> Answer:
-        if self._session is None:
+    async def _post(self, head: bytes, body: bytes, read: Callable[[bytes], Scores | None]) -> Answer:
+        if self._connections is None:
             raise RuntimeError("open the transport first, with `async with`")
         sent_at = time.monotonic()
         try:
-            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
-                reply = await response.read()
+            reply = await self._connections.ask(b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
         except TimeoutError:
             return Answer(Status.TIMED_OUT, sent_at, time.monotonic(), error="no answer in time")
-        except (aiohttp.ClientError, OSError) as error:
-            reason = shortened(f"{type(error).__name__}: {error}")
-            return Answer(Status.FAILED, sent_at, time.monotonic(), error=reason)
+        except ConnectionFailed as error:
+            return Answer(Status.FAILED, sent_at, time.monotonic(), error=shortened(str(error)))
         finished_at = time.monotonic()
-        if response.status != 200:
-            reason = f"HTTP {response.status}: {reason_of(reply)}"
+        if reply.status != 200:
+            reason = f"HTTP {reply.status}: {reason_of(reply.body)}"
             return Answer(Status.FAILED, sent_at, finished_at, error=reason)
         try:
-            request_id = response.headers.get(REQUEST_ID, "")
-            return Answer(Status.ANSWERED, sent_at, finished_at, read(reply), reply, request_id=request_id)
+            request_id = reply.headers.get(_REQUEST_ID, b"").decode("latin-1")
+            return Answer(Status.ANSWERED, sent_at, finished_at, read(reply.body), reply.body, request_id=request_id)
         except Malformed as error:
             return Answer(Status.MALFORMED, sent_at, finished_at, error=str(error))
+
+
+def _head(url: str) -> bytes:
+    """Of a POST of JSON, its length and its end still to come."""
+    parts = urlsplit(url)
+    return f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n".encode()

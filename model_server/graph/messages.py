@@ -24,7 +24,7 @@ type Message = RestMessage | GrpcMessage
 class RestMessage:
     """A body, as bytes, as the tree of its JSON, or both: each made from the other when first asked for."""
 
-    __slots__ = ("_body", "_tree", "content_encoding", "content_type")
+    __slots__ = ("_body", "_tree", "content_encoding", "content_type", "n_rows")
 
     def __init__(
         self, body: bytes | None, content_type: str = JSON, content_encoding: str = "", tree: Any = None
@@ -33,6 +33,8 @@ class RestMessage:
         self._tree = tree
         self.content_type = content_type
         self.content_encoding = content_encoding
+        self.n_rows: int | None = None
+        """For whoever counts them, to keep."""
 
     @classmethod
     def of_tree(cls, tree: Any) -> RestMessage:
@@ -60,11 +62,12 @@ class RestMessage:
 class GrpcMessage:
     """A protobuf message, serialized, and parsed when first asked for."""
 
-    __slots__ = ("_proto", "_serialized")
+    __slots__ = ("_proto", "_serialized", "n_rows")
 
     def __init__(self, serialized: bytes | None, proto: Any = None) -> None:
         self._serialized = serialized
         self._proto = proto
+        self.n_rows: int | None = None
 
     @classmethod
     def of_proto(cls, proto: Any) -> GrpcMessage:

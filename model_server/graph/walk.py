@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -57,6 +58,7 @@ class Walk:
         self._injects_routing = injects_routing
         self._tell_log = tell
         self._on_unrouted_feedback = on_unrouted_feedback
+        self._plans = {node.name: _Plan.of(node, injects_routing=injects_routing) for node in graph.walk()}
         self._choosers = {node.name for node in graph.walk() if duties.chooses(node)}
         self._shares = {node.name: duties.share_of_first_branch(node) for node in graph.walk() if node.is_random_abtest}
 
@@ -70,18 +72,23 @@ class Walk:
         return answer
 
     async def _predict(self, node: Node, message: Message, context: Context, routing: dict[str, int]) -> Message:
-        verb = duties.on_the_way_in(node)
-        if verb is not None:
+        plan = self._plans[node.name]
+        while plan.is_passed_through:
+            if plan.way_in is not None:
+                message = await self.components[plan.node.name].call(plan.way_in, message, context)
+            plan = self._plans[plan.node.children[0].name]
+        node = plan.node
+        if plan.way_in is not None:
             routing[node.name] = ALL
-            message = await self._call(node, verb, message, context)
+            message = await self._call(plan, plan.way_in, message, context)
         if node.children:
-            message = await self._children(node, message, context, routing)
-        verb = duties.on_the_way_out(node)
-        if verb is not None:
-            message = await self._call(node, verb, message, context)
+            message = await self._children(plan, message, context, routing)
+        if plan.way_out is not None:
+            message = await self._call(plan, plan.way_out, message, context)
         return with_routing(message, routing) if self._injects_routing else message
 
-    async def _children(self, node: Node, message: Message, context: Context, routing: dict[str, int]) -> Message:
+    async def _children(self, plan: _Plan, message: Message, context: Context, routing: dict[str, int]) -> Message:
+        node = plan.node
         self._tell(Told.REQUEST, node, message, context)
         branch = await self._branch(node, message, context)
         if branch == NONE:
@@ -90,7 +97,7 @@ class Walk:
         children = node.children if branch == ALL else (node.children[branch],)
         answers = await _all(self._predict(child, message, context, routing) for child in children)
         routing[node.name] = branch
-        if duties.aggregates(node):
+        if plan.aggregates:
             self._tell(Told.REQUEST, node, message, context)
             answer = await self.components[node.name].aggregate(answers, context)
             self._tell(Told.RESPONSE, node, answer, context)
@@ -107,10 +114,12 @@ class Walk:
         answer = await self.components[node.name].call(Verb.ROUTE, message, context)
         return branch_of(answer, node.name, len(node.children))
 
-    async def _call(self, node: Node, verb: Verb, message: Message, context: Context) -> Message:
-        self._tell(Told.REQUEST, node, message, context)
-        answer = await self.components[node.name].call(verb, message, context)
-        self._tell(Told.RESPONSE, node, answer, context)
+    async def _call(self, plan: _Plan, verb: Verb, message: Message, context: Context) -> Message:
+        if plan.node.logger is None:
+            return await self.components[plan.node.name].call(verb, message, context)
+        self._tell(Told.REQUEST, plan.node, message, context)
+        answer = await self.components[plan.node.name].call(verb, message, context)
+        self._tell(Told.RESPONSE, plan.node, answer, context)
         return answer
 
     async def send_feedback(self, message: Message, context: Context) -> Message:
@@ -162,6 +171,25 @@ class Walk:
             return
         if told is Told.FEEDBACK or (logger.requests if told is Told.REQUEST else logger.responses):
             self._tell_log(told, node, message, context)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a prediction does at a node, looked up once."""
+
+    node: Node
+    way_in: Verb | None
+    way_out: Verb | None
+    aggregates: bool
+    is_passed_through: bool
+    """Whether all it does is on the way in to an only child, and nobody is told of it."""
+
+    @classmethod
+    def of(cls, node: Node, *, injects_routing: bool) -> _Plan:
+        way_in, way_out, aggregates = duties.on_the_way_in(node), duties.on_the_way_out(node), duties.aggregates(node)
+        does_more = way_out is not None or aggregates or duties.chooses(node) or node.logger is not None
+        is_passed_through = len(node.children) == 1 and not does_more and not injects_routing
+        return cls(node, way_in, way_out, aggregates, is_passed_through)
 
 
 async def _all(asked: Iterable[Coroutine[Any, Any, Message]]) -> list[Message]:

@@ -48,7 +48,7 @@ def answer_many(
     places: list[int] = []
     for i, message in enumerate(messages):
         try:
-            readable.append(_within(_shared(message), max_rows))
+            readable.append(_shared_within(message, max_rows))
             places.append(i)
             answers.append(message)  # until its answer is there
         except GraphError as error:
@@ -63,11 +63,13 @@ def answer_many(
 
 
 def rows_of(message: Message) -> int:
-    """How many rows a message holds; 1 where that cannot be said."""
-    try:
-        return row_wise.rows_of(_shared(message))
-    except Exception:  # noqa: BLE001 -- what is wrong with it is told when it is answered
-        return 1
+    """How many rows a message holds; 1 where that cannot be said. Looked at once, and then known of the message."""
+    if message.n_rows is None:
+        try:
+            message.n_rows = row_wise.rows_of(_shared(message))
+        except Exception:  # noqa: BLE001 -- what is wrong with it is told when it is answered
+            message.n_rows = 1
+    return message.n_rows
 
 
 def aggregate(wrapped: Wrapped, messages: Sequence[Message], max_rows: int) -> Message:
@@ -130,8 +132,17 @@ def _require_few_values(body: bytes) -> None:
         )
 
 
+def _shared_within(message: Message, max_rows: int) -> Any:
+    payload = _shared(message)
+    _require_at_most(max_rows, rows_of(message))
+    return payload
+
+
 def _within(payload: Any, max_rows: int) -> Any:
-    rows = row_wise.rows_of(payload)
+    _require_at_most(max_rows, row_wise.rows_of(payload))
+    return payload
+
+
+def _require_at_most(max_rows: int, rows: int) -> None:
     if rows > max_rows:
         raise TooLarge(f"{rows:,} rows; a request holds at most {max_rows:,}")
-    return payload

@@ -33,6 +33,9 @@ def complete(metrics: Any) -> list[dict[str, Any]]:
     """
     completed = []
     for metric in metrics if isinstance(metrics, list) else [metrics]:
+        if type(metric) is dict and _is_plain(metric):
+            completed.append(metric)
+            continue
         candidate = {"type": "COUNTER", **metric} if isinstance(metric, dict) else metric
         if _is_metric(candidate):
             completed.append(candidate)
@@ -56,6 +59,16 @@ def labelled(metrics: Any, method: str) -> Any:
 def _texts(tags: dict[Any, Any]) -> dict[str, str]:
     """Seldon's wrapper fails on a tag that is no text: over a metric, a request that was answered."""
     return {str(tag): str(text) for tag, text in tags.items()}
+
+
+def _is_plain(metric: dict[str, Any]) -> bool:
+    """As most are; whether others are metrics, too, takes a closer look."""
+    return (
+        metric.get("type") in TYPES
+        and type(metric.get("key")) is str
+        and type(metric.get("value")) in {int, float}
+        and type(metric.get("tags")) is dict
+    )
 
 
 def _is_metric(metric: Any) -> bool:

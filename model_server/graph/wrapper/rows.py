@@ -7,15 +7,15 @@ from typing import Any
 
 def rows_of(message: Any) -> int:
     """How many rows a message holds, at a glance: at least 1, and never more than there are. Never an exception."""
-    if hasattr(message, "DESCRIPTOR"):
-        return max(_proto_rows(message), 1)
-    return max(_tree_rows(message), 1)
+    if type(message) is dict:
+        return max(_tree_rows(message), 1)
+    return max(_proto_rows(message), 1) if hasattr(message, "DESCRIPTOR") else 1
 
 
-def _tree_rows(tree: Any) -> int:
-    if not isinstance(tree, dict):
-        return 1
+def _tree_rows(tree: dict[str, Any]) -> int:
     data = tree.get("data")
+    if type(data) is dict and type(ndarray := data.get("ndarray")) is list and "tensor" not in data:
+        return len(ndarray)  # as most are
     if not isinstance(data, dict):
         records = tree.get("jsonData")
         return len(records) if isinstance(records, list) else 1

@@ -1,0 +1,1 @@
+"""What benchmarks stand on: `harness` takes turns and tells; `served` starts servers and loads them."""

@@ -1,0 +1,99 @@
+"""What the benchmarks share: rounds in turns, the machine they ran on, a table with goals, and the figures as JSON.
+
+Each benchmark is a program of its own: `python bench/NAME.py [--rounds N] [--seconds S] [--json FILE]`. Machines are
+noisy, so what counts is the ratio of medians of rounds that took turns; absolute figures stand beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One answer. `goal`: the least that is good enough, or with `is_most` the most; None: for information."""
+
+    what: str
+    figure: float
+    unit: str = "x"
+    goal: float | None = None
+    is_most: bool = False
+    seen: Mapping[str, float] = field(default_factory=dict)
+    """What it was made of, by name, such as requests/s of both sides."""
+
+    @property
+    def is_reached(self) -> bool | None:
+        if self.goal is None:
+            return None
+        return self.figure <= self.goal if self.is_most else self.figure >= self.goal
+
+    def told_goal(self) -> str:
+        return "" if self.goal is None else f"{'<=' if self.is_most else '>='} {self.goal:g} {self.unit}"
+
+
+def arguments(documentation: str | None, *, rounds: int = 5, seconds: float = 2.0) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=rounds, help=f"measurements of each side ({rounds})")
+    parser.add_argument("--seconds", type=float, default=seconds, help=f"of one measurement ({seconds:g})")
+    parser.add_argument("--json", type=Path, help="also write the figures there")
+    return parser.parse_args()
+
+
+def in_turns(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """The median of each side's measurements, which take turns; so a machine that slows down slows all of them."""
+    measured: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, measure in sides.items():
+            measured[name].append(measure())
+    return {name: statistics.median(values) for name, values in measured.items()}
+
+
+def machine() -> dict[str, Any]:
+    model = next(
+        (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.processor(),
+    )
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "load_before": round(os.getloadavg()[0], 2),
+    }
+
+
+def tell(title: str, figures: list[Figure], facts: Mapping[str, Any], to: Path | None) -> None:
+    """Print the table; `facts` are of `machine()`, from before the measurements."""
+    table = Table(title=title, title_justify="left")
+    for heading in ("", "goal", "figure", "", "seen"):
+        table.add_column(heading, justify="left" if heading in {"", "seen"} else "right")
+    for each in figures:
+        verdict = {True: "[green]reached", False: "[red]missed", None: ""}[each.is_reached]
+        seen = ", ".join(f"{name} {value:,.4g}" for name, value in each.seen.items())
+        table.add_row(each.what, each.told_goal(), f"{each.figure:,.2f} {each.unit}", verdict, seen)
+    console = Console(width=None if Console().is_terminal else 160)
+    console.print(table)
+    console.print(", ".join(f"{name} {value}" for name, value in facts.items()), style="dim", highlight=False)
+    if to is not None:
+        told = [{**vars(each), "seen": dict(each.seen), "reached": each.is_reached} for each in figures]
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_text(json.dumps({"title": title, "machine": dict(facts), "figures": told}, indent=2) + "\n")
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []

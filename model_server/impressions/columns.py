@@ -13,6 +13,12 @@ MISSING_TIME: Final = np.iinfo(np.int64).min
 """Stands in `last_start` for a user who never started an ad before."""
 
 
+_FIRST: Final = np.zeros(1, dtype=np.int32)
+_MISSING: Final = np.full(1, -1, dtype=np.int32)
+for _shared in (_FIRST, _MISSING):
+    _shared.flags.writeable = False
+
+
 @dataclass(frozen=True, eq=False)
 class Categories:
     """A column of text, dictionary-encoded.
@@ -26,6 +32,8 @@ class Categories:
 
     @classmethod
     def from_values(cls, values: Sequence[str | None]) -> Categories:
+        if len(values) == 1:  # a request of one row has seven such columns
+            return cls(_MISSING, ()) if values[0] is None else cls(_FIRST, (values[0],))
         levels = tuple(level for level in dict.fromkeys(values) if level is not None)
         place: dict[str | None, int] = {None: -1, **{level: code for code, level in enumerate(levels)}}
         return cls(np.array([*map(place.__getitem__, values)], dtype=np.int32), levels)

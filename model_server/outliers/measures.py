@@ -44,43 +44,40 @@ _PRIOR_ROWS: Final = 5.0
 """A user's rates are shrunk towards the usual ones as if they had been seen this often: 1 of 1 is no oddity."""
 _USUAL: Final = {"views": 0.6, "clicks": 0.15, "installs": 0.2}
 """Per start, view and click; only where the shrinkage leads to, what is rare is learnt."""
+_USUAL_PRIOR: Final = np.array([[_USUAL[name] * _PRIOR_ROWS] for name in ("views", "clicks", "installs")])
+_DAY_AND_WEEK: Final = np.array([[SECONDS_PER_DAY], [7 * SECONDS_PER_DAY]])
 _GRACE_SECONDS: Final = 365 * SECONDS_PER_DAY
 """Before and after the training rows, in which the date alone is no oddity: a detector is fitted anew once a year."""
 
 
 def funnel(x: Impressions) -> list[NDArray[Any]]:
     """In the order of FUNNEL; each [n]."""
-    starts, views, clicks, installs = x.start_count, x.view_count, x.click_count, x.install_count
-    columns: list[NDArray[Any]] = [
-        starts,
-        np.maximum(views - starts, 0),
-        np.maximum(clicks - views, 0),
-        np.maximum(installs - clicks, 0),
-    ]
-    for above, below, usual in (
-        (views, starts, _USUAL["views"]),
-        (clicks, views, _USUAL["clicks"]),
-        (installs, clicks, _USUAL["installs"]),
-    ):
-        rate = (above + usual * _PRIOR_ROWS) / (below + _PRIOR_ROWS)
-        columns += [rate, 1.0 / rate]
-    return columns
+    counts = np.array((x.start_count, x.view_count, x.click_count, x.install_count))
+    beyond = np.maximum(counts[1:] - counts[:-1], 0)
+    rates = (counts[1:] + _USUAL_PRIOR) / (counts[:-1] + _PRIOR_ROWS)
+    inverse = 1.0 / rates
+    return [counts[0], *beyond, rates[0], inverse[0], rates[1], inverse[1], rates[2], inverse[2]]
 
 
 def recency(x: Impressions) -> list[NDArray[Any]]:
     """In the order of RECENCY; each [n]."""
-    never = x.last_start == MISSING_TIME
-    pause = _pause(x)
-    columns: list[NDArray[Any]] = [
-        x.start_count_1d,
-        x.start_count_7d,
-        np.maximum(x.start_count_1d - x.start_count_7d, 0),
-        np.maximum(x.start_count_7d - x.start_count, 0),
-        never != (x.start_count == 0),
+    has_last = x.last_start != MISSING_TIME
+    counts = np.array((x.start_count, x.start_count_7d, x.start_count_1d))
+    beyond = np.maximum(counts[1:] - counts[:-1], 0)
+    pause, is_none, is_some = _pause(x), counts == 0, has_last & (counts > 0)
+    is_within = pause < _DAY_AND_WEEK
+    odd_within, odd_before = has_last & is_within & is_none[:0:-1], (pause > _DAY_AND_WEEK) & is_some[:0:-1]
+    return [
+        counts[2],
+        counts[1],
+        beyond[1],
+        beyond[0],
+        has_last == is_none[0],
+        odd_within[0],
+        odd_before[0],
+        odd_within[1],
+        odd_before[1],
     ]
-    for seconds, counted in ((SECONDS_PER_DAY, x.start_count_1d), (7 * SECONDS_PER_DAY, x.start_count_7d)):
-        columns += [~never & (pause < seconds) & (counted == 0), ~never & (pause > seconds) & (counted > 0)]
-    return columns
 
 
 def time(x: Impressions, first: int, last: int) -> list[NDArray[Any]]:

@@ -36,7 +36,7 @@ demo: setup ## train two models, start an A/B deployment, send 5,000 records/s, 
 
 .PHONY: test
 test: setup ## every test that needs no cluster
-	$(BIN)/python -m pytest -m "not cluster" -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not cluster" -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: cluster-test
 cluster-test: setup ## the tests that need a throw-away cluster (FORKCAST_TEST_KUBECONFIG)

@@ -15,11 +15,13 @@ help: ## what each target does
 	@python3 -m venv .tools/uv
 	@.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 
+# Compiled once, here: where Python may not write bytecode (PYTHONDONTWRITEBYTECODE), each start would else compile all of it.
 .venv/.installed: requirements.lock pyproject.toml | $(if $(findstring .tools,$(UV)),.tools/uv/bin/uv)
 	@echo "Setting up .venv (Python 3.12 and the packages of requirements.lock) ..."
 	@$(UV) venv --quiet --allow-existing --python 3.12 .venv
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q -j 0 model_server traffic_sim deployments tests
 	@touch $@
 
 .PHONY: setup
@@ -36,7 +38,7 @@ demo: setup ## train two models, start an A/B deployment, send 5,000 records/s, 
 
 .PHONY: test
 test: setup ## every test that needs no cluster
-	$(BIN)/python -m pytest -m "not cluster" -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not cluster" -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: cluster-test
 cluster-test: setup ## the tests that need a throw-away cluster (FORKCAST_TEST_KUBECONFIG)

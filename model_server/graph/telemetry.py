@@ -148,17 +148,24 @@ def split_image(image: str) -> tuple[str, str]:
 
 
 def _identity_labels(identity: Identity) -> dict[str, str]:
-    image, version = split_image(identity.image) if identity.image else (NOT_GIVEN, NOT_GIVEN)
-    deployment = identity.deployment or NOT_GIVEN
+    """Not to be changed: they are made once."""
+    version = str(identity.labels.get("version", NOT_GIVEN))
+    return _labels(identity.deployment, identity.predictor, version, identity.unit, identity.image)
+
+
+@functools.lru_cache(maxsize=256)
+def _labels(deployment: str, predictor: str, predictor_version: str, unit: str, image: str) -> dict[str, str]:
+    name, version = split_image(image) if image else (NOT_GIVEN, NOT_GIVEN)
+    deployment = deployment or NOT_GIVEN
     return {
         "deployment_name": deployment,
-        "model_name": identity.unit or NOT_GIVEN,
-        "model_image": image,
+        "model_name": unit or NOT_GIVEN,
+        "model_image": name,
         "model_version": version,
-        "predictor_name": identity.predictor or NOT_GIVEN,
-        "predictor_version": identity.labels.get("version", NOT_GIVEN),
+        "predictor_name": predictor or NOT_GIVEN,
+        "predictor_version": predictor_version,
         # as Seldon's wrapper calls them beside, for dashboards from before its release 1.3
         "seldon_deployment_name": deployment,
-        "image_name": image,
+        "image_name": name,
         "image_version": version,
     }

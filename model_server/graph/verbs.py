@@ -34,3 +34,5 @@ class Verb(Enum):
         self.grpc_method = grpc_method
         self.metric_label = metric_label
         self.method = method
+
+    __hash__ = object.__hash__  # a verb is itself alone; Enum's own takes its name's, by way of Python

@@ -94,7 +94,7 @@ def _message(told: Any, *, stays: bool) -> Message:
     """`stays`: a class that answers many promises not to change its answers; so they need not be encoded at once, and
     where another component takes trees, not at all.
     """
-    if hasattr(told, "SerializeToString"):
+    if type(told) is not dict and hasattr(told, "SerializeToString"):
         return GrpcMessage(told.SerializeToString())
     return RestMessage.of_tree(told) if stays else _rest(told)
 

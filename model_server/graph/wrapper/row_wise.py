@@ -205,7 +205,7 @@ def _copied(tree: Any) -> Any:
 
 
 def _is_proto(message: Any) -> bool:
-    return hasattr(message, "DESCRIPTOR")
+    return type(message) is not dict and hasattr(message, "DESCRIPTOR")
 
 
 def _form(message: Any) -> Form:

@@ -1,7 +1,7 @@
 """Kept HTTP/1.1 connections to one address, each used again and again, with one request on it at a time.
 
-A client of general use takes 150 us of CPU for a request, as much as the server that is to be measured; this takes 30.
-Parsing is llhttp's (httptools). No redirects, cookies, compression or retries: a load generator reports what happened.
+Lean, since a load generator shares the machine with what it measures. Parsing is llhttp's (httptools). No redirects,
+cookies, compression or retries: a load generator reports what happened.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import psutil
+from free_ports import free_ports
 
 from deployments.local.leftovers import processes_of
 
@@ -74,12 +75,6 @@ def overlay(*predictors, annotations=None, name="xgboost", namespace="seldon"):
     )
 
 
-def unused_port():
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def eventually(condition, seconds=30.0, what="the condition"):
     """Poll until `condition` returns something true, and return that."""
     deadline = time.monotonic() + seconds
@@ -121,7 +116,7 @@ class Forkcast:
     def __init__(self, folder):
         self.folder = folder
         self.state = folder / ".forkcast"
-        self.port = unused_port()
+        (self.port,) = free_ports(1)
         self.gateway = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.gateway}/seldon/seldon/xgboost/api/v1.0/predictions"
         self.foreground = []

@@ -5,35 +5,16 @@ import base64
 import json
 import os
 import signal
-import socket
 import sys
 import urllib.error
 import urllib.request
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from free_ports import free_ports
+
 ROOT = Path(__file__).parents[3]
 START_SECONDS = 60.0
-
-
-_given = set()
-"""Ports that somebody may be about to listen to."""
-
-
-def free_ports(n):
-    """Ports of 127.0.0.1 to which nobody listens, none of them twice."""
-    sockets = []
-    while len(sockets) < n:
-        candidate = socket.create_server(("127.0.0.1", 0))
-        if candidate.getsockname()[1] in _given:
-            candidate.close()
-            continue
-        sockets.append(candidate)
-        _given.add(candidate.getsockname()[1])
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 class Server:

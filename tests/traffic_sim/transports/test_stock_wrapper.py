@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from free_ports import free_ports
 
 from traffic_sim.results import Status
 
@@ -28,14 +29,6 @@ class Halves:
         with open(os.environ["FEEDBACK_FILE"], "a") as file:
             file.write(json.dumps([len(features), list(names), reward]) + chr(10))
 """
-
-
-def free_ports(n):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    ports = [listener.getsockname()[1] for listener in sockets]
-    for listener in sockets:
-        listener.close()
-    return ports
 
 
 @pytest.fixture(scope="module")

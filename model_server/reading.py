@@ -31,33 +31,7 @@ class Read:
 
 
 def read_together(payloads: Mapping[int, Table | Records]) -> Read:
-    """Never an error: what cannot be read is among the faults.
-
-    The last reading is remembered: where an outlier detector has just read the very same objects, in this process, the
-    model behind it need not read them again.
-    """
-    global _last  # noqa: PLW0603 -- only ever replaced as a whole, by whichever thread
-    asked = {i: _source(payload) for i, payload in payloads.items()}
-    sources, read = _last
-    if sources.keys() == asked.keys() and all(
-        mine[0] is theirs[0] and mine[1] == theirs[1]
-        for mine, theirs in zip(asked.values(), sources.values(), strict=True)
-    ):
-        return read
-    read = _read(payloads)
-    _last = asked, read
-    return read
-
-
-type _Source = tuple[Any, Any]
-_last: tuple[dict[int, _Source], Read] = ({}, Read())
-
-
-def _source(payload: Table | Records) -> _Source:
-    return (payload.rows, payload.names) if isinstance(payload, Table) else (payload.records, None)
-
-
-def _read(payloads: Mapping[int, Table | Records]) -> Read:
+    """Never an error: what cannot be read is among the faults."""
     cells: dict[int, Cells] = {}
     faults: dict[int, CallersFault] = {}
     for i, payload in payloads.items():
@@ -68,6 +42,38 @@ def _read(payloads: Mapping[int, Table | Records]) -> Read:
     impressions, more_faults = _checked_together(cells)
     sizes = {i: len(part) for i, part in cells.items() if i not in more_faults}
     return Read(impressions, sizes, faults | more_faults)
+
+
+def leave(payloads: Mapping[int, Table | Records], read: Read) -> None:
+    """For whoever reads the very same objects next, in this process: the model behind an outlier detector.
+
+    Only for payloads of messages that nobody changes any more, as between the nodes of a graph.
+    """
+    global _left  # noqa: PLW0603 -- only ever replaced as a whole, by whichever thread
+    _left = {i: _source(payload) for i, payload in payloads.items()}, read
+
+
+def left_or_read(payloads: Mapping[int, Table | Records]) -> Read:
+    """What was left for these very payloads, once; else they are read."""
+    global _left
+    (sources, read), _left = _left, _NOTHING_LEFT
+    asked = {i: _source(payload) for i, payload in payloads.items()}
+    if (
+        asked
+        and sources.keys() == asked.keys()
+        and all(mine[0] is sources[i][0] and mine[1] == sources[i][1] for i, mine in asked.items())
+    ):
+        return read
+    return read_together(payloads)
+
+
+type _Source = tuple[Any, Any]
+_NOTHING_LEFT: tuple[dict[int, _Source], Read] = ({}, Read())
+_left = _NOTHING_LEFT
+
+
+def _source(payload: Table | Records) -> _Source:
+    return (payload.rows, payload.names) if isinstance(payload, Table) else (payload.records, None)
 
 
 def _cells_of(payload: Table | Records) -> Cells:

@@ -7,7 +7,7 @@ and each gets to the bit what it would have got alone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from model_server import metric_names
 from model_server.artifact import Bundle
 from model_server.errors import CallersFault
 from model_server.impressions import MAX_ROWS, Finding, Impressions, InvalidImpressions
-from model_server.reading import read_together
+from model_server.reading import Read, left_or_read, read_together
 from model_server.seldon_messages import Metric, Records, Table, Tensor
 
 type Payload = Table | Records | Tensor
@@ -38,13 +38,18 @@ class Scorer:
 
     def score(self, payload: Payload) -> Scored:
         """Errors: CallersFault with every finding."""
-        [scored] = self.score_many([payload])
+        [scored] = self._score([payload], read_together)
         if isinstance(scored, CallersFault):
             raise scored
         return scored
 
     def score_many(self, payloads: Sequence[Payload]) -> list[Scored | CallersFault]:
-        """Of each payload what `score` would give or raise."""
+        """Of each payload what `score` would give or raise; payloads of messages that nobody changes any more."""
+        return self._score(payloads, left_or_read)
+
+    def _score(
+        self, payloads: Sequence[Payload], read_all: Callable[[Mapping[int, Table | Records]], Read]
+    ) -> list[Scored | CallersFault]:
         scored: dict[int, Scored | CallersFault] = {}
         raw: dict[int, Table | Records] = {}
         ready: dict[int, NDArray[np.float64]] = {}
@@ -56,7 +61,7 @@ class Scorer:
                     raw[i] = payload
             except CallersFault as fault:
                 scored[i] = fault
-        read = read_together(raw)
+        read = read_all(raw)
         scored |= read.faults
         impressions, sizes = read.impressions, dict(read.sizes)
         matrices = (

@@ -24,7 +24,7 @@ from model_server.errors import CallersFault, OursToMend
 from model_server.impressions import COLUMNS, Impressions, Kind, from_records
 from model_server.outliers import detector_bundle
 from model_server.outliers.pass_through import Added, passed_on
-from model_server.reading import read_together
+from model_server.reading import leave, read_together
 from model_server.seldon_messages import Metric, Records, Table, Tensor
 
 logger = logging.getLogger(__name__)
@@ -88,10 +88,13 @@ class OutlierDetector:
 
     def transform_input_raw(self, message: Any) -> Any:
         """A SeldonMessage, dict or protobuf, handed on with its marks. Never an error."""
-        return self.transform_input_many([message])[0]
+        return self._transformed([message], leaves=False)[0]
 
     def transform_input_many(self, messages: Sequence[Any]) -> list[Any]:
         """Of each message what `transform_input_raw` returns; all rows are read and scored at once."""
+        return self._transformed(messages, leaves=True)
+
+    def _transformed(self, messages: Sequence[Any], *, leaves: bool) -> list[Any]:
         told: dict[int, _Marks | str] = {}
         raw: dict[int, Table | Records] = {}
         for i, message in enumerate(messages):
@@ -100,7 +103,7 @@ class OutlierDetector:
                 told[i] = payload
             else:
                 raw[i] = payload
-        told |= self._marked(raw)
+        told |= self._marked(raw, leaves=leaves)
         return [self._handed_on(message, told[i]) for i, message in enumerate(messages)]
 
     def health_status(self) -> list[float]:
@@ -140,11 +143,13 @@ class OutlierDetector:
             return self._failed(error)
         return metric_names.UNREAD_FEATURES if isinstance(payload, Tensor) else payload
 
-    def _marked(self, raw: Mapping[int, Table | Records]) -> dict[int, _Marks | str]:
+    def _marked(self, raw: Mapping[int, Table | Records], *, leaves: bool = False) -> dict[int, _Marks | str]:
         """Of each request its marks, or why it has none."""
         told: dict[int, _Marks | str] = {}
         try:
             read = read_together(raw)
+            if leaves:
+                leave(raw, read)
             told |= dict.fromkeys(read.faults, metric_names.UNREAD_INVALID)
             if read.impressions is not None:
                 scores = self._scores(read.impressions)

@@ -11,16 +11,14 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import importlib.util
 import json
-import sys
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-_NAMES: Final = {"win32": "xgboost.dll", "darwin": "libxgboost.dylib"}
+from model_server.c_library import library_of
+
 _PREDICTION: Final = {
     "type": 0,  # the value that the objective gives
     "training": False,
@@ -128,12 +126,8 @@ def _array_interface(matrix: NDArray[Any]) -> bytes:
 
 @functools.cache
 def _library() -> ctypes.CDLL:
-    """Errors: ImportError, where the wheel xgboost-cpu (or xgboost) is not installed."""
-    found = importlib.util.find_spec("xgboost")
-    if found is None or found.origin is None:
-        raise ImportError("XGBoost is not installed; it comes with the package xgboost-cpu", name="xgboost")
-    library = ctypes.CDLL(str(Path(found.origin).parent / "lib" / _NAMES.get(sys.platform, "libxgboost.so")))
-    library.XGBGetLastError.restype = ctypes.c_char_p
+    """Errors: ImportError, where XGBoost's wheel (xgboost-cpu or xgboost) is not installed."""
+    library = library_of("xgboost", last_error="XGBGetLastError")
     text, address = ctypes.c_char_p, ctypes.c_void_p
     library.XGBoosterPredictFromDense.argtypes = [address, text, text, address, address, address, address]
     library.XGBoosterFree.argtypes = [address]

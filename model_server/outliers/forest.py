@@ -12,19 +12,17 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import importlib.util
 import json
-import sys
-from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model_server.c_library import library_of
+
 OFFSET: Final = 0.5
 """IForest's score is that of the paper less this; scikit-learn's `offset_` with contamination "auto"."""
 _CONFIG: Final = json.dumps({"predict_type": "default", "nthread": 1}).encode()
-_NAMES: Final = {"win32": "treelite.dll", "darwin": "libtreelite.dylib"}
 
 
 class TreeliteFailed(RuntimeError):
@@ -88,9 +86,4 @@ class Forest:
 @functools.cache
 def _library() -> ctypes.CDLL:
     """Errors: ImportError, where the wheel treelite is not installed."""
-    found = importlib.util.find_spec("treelite")
-    if found is None or found.origin is None:
-        raise ImportError("treelite is not installed", name="treelite")
-    library = ctypes.CDLL(str(Path(found.origin).parent / "lib" / _NAMES.get(sys.platform, "libtreelite.so")))
-    library.TreeliteGetLastError.restype = ctypes.c_char_p
-    return library
+    return library_of("treelite", last_error="TreeliteGetLastError")

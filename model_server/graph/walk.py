@@ -15,6 +15,8 @@ from typing import Any
 
 from model_server.graph import duties
 from model_server.graph.components import Component
+from model_server.graph.components.batching import Batcher
+from model_server.graph.components.chain import chained
 from model_server.graph.errors import NoSuchRouting
 from model_server.graph.messages import Context, Message
 from model_server.graph.predictor import Node
@@ -59,6 +61,7 @@ class Walk:
         self._tell_log = tell
         self._on_unrouted_feedback = on_unrouted_feedback
         self._plans = {node.name: _Plan.of(node, injects_routing=injects_routing) for node in graph.walk()}
+        self._chained = self._chains(graph) if not injects_routing else {}
         self._choosers = {node.name for node in graph.walk() if duties.chooses(node)}
         self._shares = {node.name: duties.share_of_first_branch(node) for node in graph.walk() if node.is_random_abtest}
 
@@ -72,13 +75,20 @@ class Walk:
         return answer
 
     async def _predict(self, node: Node, message: Message, context: Context, routing: dict[str, int]) -> Message:
-        plan = self._plans[node.name]
-        while plan.is_passed_through:
-            if plan.way_in is not None:
-                message = await self.components[plan.node.name].call(plan.way_in, message, context)
-            plan = self._plans[plan.node.children[0].name]
+        plan, is_asked = self._plans[node.name], False
+        while not is_asked:
+            chain = self._chained.get(plan.node.name)
+            if chain is not None:
+                message = await chain.batcher.answer(message, context)
+                plan, is_asked = chain.then, chain.has_asked_it
+            elif plan.is_passed_through:
+                if plan.way_in is not None:
+                    message = await self.components[plan.node.name].call(plan.way_in, message, context)
+                plan = self._plans[plan.node.children[0].name]
+            else:
+                break
         node = plan.node
-        if plan.way_in is not None:
+        if plan.way_in is not None and not is_asked:
             routing[node.name] = ALL
             message = await self._call(plan, plan.way_in, message, context)
         if node.children:
@@ -86,6 +96,25 @@ class Walk:
         if plan.way_out is not None:
             message = await self._call(plan, plan.way_out, message, context)
         return with_routing(message, routing) if self._injects_routing else message
+
+    def _chains(self, node: Node) -> dict[str, _Chained]:
+        """By the node where they begin: components that many requests are taken through at once."""
+        plan, asking = self._plans[node.name], list[_Plan]()
+        while plan.is_passed_through:
+            asking.append(plan)
+            plan = self._plans[plan.node.children[0].name]
+        if plan.node.logger is None:
+            asking.append(plan)
+        asking = [each for each in asking if each.way_in is not None]
+        chains = {name: chain for child in plan.node.children for name, chain in self._chains(child).items()}
+        steps = [(self.components[each.node.name], each.way_in) for each in asking if each.way_in is not None]
+        for first, last, batcher in chained(steps):
+            then = asking[last]
+            has_asked_it = then is plan
+            if not has_asked_it:
+                then = self._plans[then.node.children[0].name]
+            chains[asking[first].node.name] = _Chained(batcher, then, has_asked_it)
+        return chains
 
     async def _children(self, plan: _Plan, message: Message, context: Context, routing: dict[str, int]) -> Message:
         node = plan.node
@@ -190,6 +219,15 @@ class _Plan:
         does_more = way_out is not None or aggregates or duties.chooses(node) or node.logger is not None
         is_passed_through = len(node.children) == 1 and not does_more and not injects_routing
         return cls(node, way_in, way_out, aggregates, is_passed_through)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chained:
+    batcher: Batcher
+    then: _Plan
+    """Where a request goes on."""
+    has_asked_it: bool
+    """Whether that node's component was the last of the chain."""
 
 
 async def _all(asked: Iterable[Coroutine[Any, Any, Message]]) -> list[Message]:

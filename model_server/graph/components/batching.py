@@ -1,117 +1,141 @@
-"""Adaptive batching: one call for whatever has arrived while the last call ran. No fixed wait; bounded by rows."""
+"""Adaptive batching: one call for whatever has arrived while the last call ran. No fixed wait; bounded by rows.
+
+What several components do to a request one after the other is a chain of links; a batch goes through all of them, and
+only its first link waits for anything.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
-from model_server.graph.messages import Message
+from model_server.graph.components.deadlines import Deadlines
+from model_server.graph.messages import Context, Message
 
 type Answers = list[Message | BaseException]
-type AnswerMany = Callable[[Sequence[Message]], Answers]
-"""As many answers as messages, in their order; an error is that caller's alone."""
-type Run = Callable[[Callable[[], Any]], Awaitable[Any]]
-"""Runs a function where it may block, outside the event loop."""
 
 
-class _Asked:
-    __slots__ = ("held",)
+class Asked:
+    """A request in a chain."""
 
-    def __init__(self, message: Message, future: asyncio.Future[Message]) -> None:
-        self.held: tuple[Message, asyncio.Future[Message]] | None = message, future
-        """None once nobody waits for an answer any more: a message may be large, and its turn far."""
+    __slots__ = ("began", "context", "future", "message", "place")
+
+    def __init__(self, message: Message, context: Context, future: asyncio.Future[Message], began: float) -> None:
+        self.message: Message | None = message
+        """For the link that is asked; None once nobody waits for an answer any more: it may be large, and its turn
+        far."""
+        self.context = context
+        self.future = future
+        self.began = began
+        """When it came to this link, by `time.perf_counter`."""
+        self.place = 0
+        """Which link that is."""
+
+    @property
+    def is_over(self) -> bool:
+        return self.future.done()
 
 
-class _Deadlines:
-    """Of those that wait equally long, and so in the order of their coming: one timer for all of them."""
+class Link(Protocol):
+    """What a component does to many requests at once."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
-        self._loop, self._seconds = loop, seconds
-        self._waiting: deque[tuple[float, _Asked]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
+    def require_unstuck(self) -> None:
+        """Errors: ComponentStuck."""
+        ...
 
-    def add(self, asked: _Asked) -> None:
-        waiting = self._waiting
-        while waiting and waiting[0][1].held is None:
-            waiting.popleft()
-        waiting.append((self._loop.time() + self._seconds, asked))
-        if self._timer is None:
-            self._timer = self._loop.call_at(waiting[0][0], self._ring)
+    def timeout_seconds(self, context: Context) -> float | None:
+        """How long one request may take here, what waits before the chain included; None: for ever."""
+        ...
 
-    def _ring(self) -> None:
-        now = self._loop.time()
-        while self._waiting and (self._waiting[0][1].held is None or self._waiting[0][0] <= now):
-            held = self._waiting.popleft()[1].held
-            if held is not None:
-                _settle(held[1], TimeoutError())
-        self._timer = self._loop.call_at(self._waiting[0][0], self._ring) if self._waiting else None
+    def answer_many(self, messages: Sequence[Message]) -> Answers:
+        """As many answers as messages, in their order; an error is that caller's alone. May block."""
+        ...
+
+    def run(self, work: Callable[[], Any]) -> Awaitable[Any]:
+        """What `work` returns, run where it may block: outside the event loop."""
+        ...
+
+    def batched(self, rows: int, requests: int) -> None:
+        """Told of each call."""
+        ...
+
+    def told(self, asked: Asked, answer: Message | BaseException, ended: float) -> Message | BaseException:
+        """What the caller gets of an answer, which is counted. `ended` by `time.perf_counter`."""
+        ...
+
+    def timed_out(self, asked: Asked, seconds: float) -> BaseException:
+        """The error of a request that has taken too long here, so many seconds; which is counted."""
+        ...
 
 
 class Batcher:
-    """Of one component and verb. Lives in one event loop; one call at a time is under way."""
+    """Of one chain. Lives in one event loop; one batch at a time is under way."""
 
-    def __init__(
-        self,
-        answer_many: AnswerMany,
-        rows_of: Callable[[Message], int],
-        run: Run,
-        *,
-        max_rows: int,
-        on_batch: Callable[[int, int], None],
-    ) -> None:
-        """`on_batch` is told the rows and the requests of each call."""
-        self._answer_many = answer_many
+    def __init__(self, links: Sequence[Link], rows_of: Callable[[Message], int], *, max_rows: int) -> None:
+        self._links = tuple(links)
         self._rows_of = rows_of
-        self._run = run
         self._max_rows = max_rows
-        self._on_batch = on_batch
-        self._waiting: deque[_Asked] = deque()
+        self._waiting: deque[Asked] = deque()
         self._serving: asyncio.Task[None] | None = None
-        self._deadlines: dict[float, _Deadlines] = {}
+        self._deadlines: dict[float, Deadlines[Asked]] = {}
 
-    async def answer(self, message: Message, timeout_seconds: float | None = None) -> Message:
+    async def answer(self, message: Message, context: Context) -> Message:
         """The message's own answer, or its own error. Whoever stops waiting is left out if its turn has not come.
 
-        Errors: TimeoutError.
+        Errors: GraphError.
         """
+        for link in self._links:
+            link.require_unstuck()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Message] = loop.create_future()
-        asked = _Asked(message, future)
+        asked = Asked(message, context, future, time.perf_counter())
         self._waiting.append(asked)
+        timeout_seconds = self._links[0].timeout_seconds(context)
         if timeout_seconds is not None:
             deadlines = self._deadlines.get(timeout_seconds)
             if deadlines is None:
-                deadlines = self._deadlines[timeout_seconds] = _Deadlines(loop, timeout_seconds)
+                deadlines = self._deadlines[timeout_seconds] = Deadlines(loop, timeout_seconds, self._expire_at_first)
             deadlines.add(asked)
         if self._serving is None:
             self._serving = asyncio.create_task(self._serve())
         try:
             return await future
         finally:
-            asked.held = None
+            asked.message = None
 
     async def _serve(self) -> None:
         try:
             while self._waiting:
-                taken: list[asyncio.Future[Message]] = []
-                try:
-                    answers, rows = await self._run(partial(self._one_batch, taken))
-                except Exception as error:  # noqa: BLE001 -- nobody may wait for ever for the others' sake
-                    answers = [error] * len(taken)
-                    if not taken:
-                        self._fail_all(error)
-                else:
-                    if taken:
-                        self._on_batch(rows, len(taken))
-                for future, answer in zip(taken, answers, strict=True):
-                    _settle(future, answer)
+                await self._serve_batch()
         finally:
             self._serving = None
 
-    def _one_batch(self, taken: list[asyncio.Future[Message]]) -> tuple[Answers, int]:
+    async def _serve_batch(self) -> None:
+        going: list[Asked] = []
+        try:
+            answers, rows = await self._links[0].run(partial(self._first_call, going))
+        except Exception as error:  # noqa: BLE001 -- nobody may wait for ever for the others' sake
+            answers, rows = [error] * len(going), None
+            if not going:
+                self._fail_all(error)
+        going = self._hand_over(0, going, answers, rows)
+        for place in range(1, len(self._links)):
+            if not going:
+                return
+            timers = [*self._expiring(place, going)]
+            try:
+                answers, rows = await self._links[place].run(partial(self._next_call, place, going))
+            except Exception as error:  # noqa: BLE001 -- as above
+                answers, rows = [error] * len(going), None
+            for timer in timers:
+                timer.cancel()
+            going = self._hand_over(place, going, answers, rows)
+
+    def _first_call(self, taken: list[Asked]) -> tuple[Answers, int]:
         """The answers for those that are `taken`, in their order, and their rows.
 
         Outside the loop, which meanwhile appends to what waits; nobody else takes from it.
@@ -119,31 +143,73 @@ class Batcher:
         messages: list[Message] = []
         rows = 0
         while self._waiting:
-            held = self._waiting[0].held
-            if held is not None:
-                n_rows = self._rows_of(held[0])
+            message = self._waiting[0].message
+            if message is not None:
+                n_rows = self._rows_of(message)
                 if messages and rows + n_rows > self._max_rows:
                     break
-                messages.append(held[0])
-                taken.append(held[1])
+                messages.append(message)
+                taken.append(self._waiting[0])
                 rows += n_rows
             self._waiting.popleft()
-        answers = self._answer_many(messages) if messages else []
+        return self._answers(0, messages), rows
+
+    def _next_call(self, place: int, going: Sequence[Asked]) -> tuple[Answers, int]:
+        asked = [one.message for one in going]  # some may give up meanwhile
+        messages = [message for message in asked if message is not None]
+        told = self._answers(place, messages)
+        if len(messages) < len(asked):
+            answers = iter(told)
+            told = [TimeoutError() if message is None else next(answers) for message in asked]
+        return told, sum(map(self._rows_of, messages))
+
+    def _answers(self, place: int, messages: list[Message]) -> Answers:
+        answers = self._links[place].answer_many(messages) if messages else []
         if len(answers) != len(messages):
             raise RuntimeError(f"{len(answers)} answers to {len(messages)} messages")
-        return answers, rows
+        return answers
+
+    def _hand_over(self, place: int, going: Sequence[Asked], answers: Answers, rows: int | None) -> list[Asked]:
+        """Settle what has ended at this link; those that go on to the next."""
+        link, is_last, ended = self._links[place], place == len(self._links) - 1, time.perf_counter()
+        if going and rows is not None:
+            link.batched(rows, len(going))
+        going_on = []
+        for asked, answer in zip(going, answers, strict=True):
+            if asked.future.done():
+                continue
+            told = link.told(asked, answer, ended)
+            if isinstance(told, BaseException):
+                asked.future.set_exception(told)
+            elif is_last:
+                asked.future.set_result(told)
+            else:
+                asked.message, asked.began, asked.place = told, ended, place + 1
+                going_on.append(asked)
+        return going_on
+
+    def _expiring(self, place: int, going: Sequence[Asked]) -> Iterable[asyncio.TimerHandle]:
+        """Timers for what is at a link beyond the first; there its time begins anew."""
+        link, by_seconds = self._links[place], dict[float, list[Asked]]()
+        for asked in going:
+            timeout_seconds = link.timeout_seconds(asked.context)
+            if timeout_seconds is not None:
+                by_seconds.setdefault(timeout_seconds, []).append(asked)
+        loop = asyncio.get_running_loop()
+        return [loop.call_later(seconds, self._expire, waiting) for seconds, waiting in by_seconds.items()]
+
+    def _expire_at_first(self, asked: Asked) -> None:
+        if asked.place == 0:
+            self._expire([asked])
+
+    def _expire(self, late: Iterable[Asked]) -> None:
+        for asked in late:
+            if not asked.future.done():
+                link, seconds = self._links[asked.place], time.perf_counter() - asked.began
+                asked.future.set_exception(link.timed_out(asked, seconds))
 
     def _fail_all(self, error: Exception) -> None:
         for asked in self._waiting:
-            if asked.held is not None:
-                _settle(asked.held[1], error)
+            if not asked.future.done():
+                asked.future.set_exception(error)
         self._waiting.clear()
-
-
-def _settle(future: asyncio.Future[Message], answer: Message | BaseException) -> None:
-    if future.done():
-        return
-    if isinstance(answer, BaseException):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)

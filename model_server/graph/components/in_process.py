@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 from model_server.graph.components import answering
 from model_server.graph.components.batching import Batcher
+from model_server.graph.components.joint_calls import UNARY, JointCalls, told_as
 from model_server.graph.components.user_threads import UserThreads
 from model_server.graph.errors import ComponentStuck, ComponentTimedOut, GraphError, MessageRefused, RouterFailed
 from model_server.graph.grpc_codes import go_name
@@ -20,8 +21,6 @@ from model_server.graph.telemetry import Telemetry
 from model_server.graph.verbs import Verb
 from model_server.graph.wrapper.calls import HEALTH_PATH, Wrapped
 
-UNARY: Final = "unary"
-"""The label `method` of a call over gRPC."""
 STUCK_AFTER_TIMEOUTS: Final = 2
 """A call that has not come back after this many times its timeout will not; the worker is replaced."""
 
@@ -51,41 +50,39 @@ class InProcess:
         self._passes_through = settings.passes_payloads_through
         self._is_in_a_graph = settings.predictor is not None
         self._threads = UserThreads(name, settings.threads)
-        self._batchers = {
-            verb: Batcher(
-                partial(answering.answer_many, wrapped, verb, settings.limits.max_rows),
-                answering.rows_of,
-                self._threads.run,
-                max_rows=settings.limits.max_batch_rows,
-                on_batch=partial(telemetry.batched, name),
-            )
+        self.joint_calls = {
+            verb: JointCalls(self, verb, partial(answering.answer_many, wrapped, verb, self._limits.max_rows))
             for verb in answering.row_wise_verbs(wrapped)
         }
+        """By verb, where it is row-wise."""
+        self._batchers = {verb: self.batcher(calls) for verb, calls in self.joint_calls.items()}
 
     async def call(self, verb: Verb, message: Message, context: Context) -> Message:
         """Errors: GraphError."""
-        service, method = _told_as(verb, context)
-        return await self._measured(service, method, partial(self._answer, verb, message), (message,), context)
+        batcher = self._batchers.get(verb)
+        if batcher is not None:
+            return await batcher.answer(message, context)
+        work = partial(answering.answer, self._wrapped, verb, message, self._limits.max_rows, self._passes_through)
+        return await self._measured(*told_as(verb, context), work, (message,), context)
 
     async def aggregate(self, messages: Sequence[Message], context: Context) -> Message:
         """Errors: GraphError."""
         work = partial(answering.aggregate, self._wrapped, messages, self._limits.max_rows)
-        service, method = _told_as(Verb.AGGREGATE, context)
-        return await self._measured(service, method, partial(self._run, work), messages, context)
+        return await self._measured(*told_as(Verb.AGGREGATE, context), work, messages, context)
 
     async def metadata(self, context: Context) -> Any:
         """Errors: WrapperError."""
         began = time.perf_counter()
         told = self._wrapped.metadata()
         if context.transport == "rest":
-            self._called("/metadata", "get", "200", began)
+            self.called("/metadata", "get", "200", time.perf_counter() - began)
         else:
-            self._called("/seldon.protos.Model/Metadata", UNARY, "OK", began)
+            self.called("/seldon.protos.Model/Metadata", UNARY, "OK", time.perf_counter() - began)
         return told
 
     async def status(self, context: Context) -> Message:
         """Errors: GraphError."""
-        return await self._measured(HEALTH_PATH, "get", self._health, (), context)
+        return await self._measured(HEALTH_PATH, "get", partial(answering.health, self._wrapped), (), context)
 
     async def is_ready(self, *, thoroughly: bool) -> bool:
         """Loaded it is, or the worker would not run. `thoroughly`: whether its own health check says so."""
@@ -93,7 +90,8 @@ class InProcess:
             return False
         if thoroughly:
             try:
-                await self._health(self._timeouts.rest)
+                async with asyncio.timeout(self._timeouts.rest):
+                    await self._threads.run(partial(answering.health, self._wrapped))
             except (GraphError, TimeoutError):
                 return False
         return True
@@ -105,66 +103,76 @@ class InProcess:
     async def close(self) -> None:
         self._threads.close()
 
-    async def _answer(self, verb: Verb, message: Message, timeout_seconds: float | None) -> Message:
-        batcher = self._batchers.get(verb)
-        if batcher is not None:
-            return await batcher.answer(message, timeout_seconds)
-        work = partial(answering.answer, self._wrapped, verb, message, self._limits.max_rows, self._passes_through)
-        return await self._run(work, timeout_seconds)
+    def batcher(self, *calls: JointCalls) -> Batcher:
+        """Of a chain of calls, of which at least one is this component's."""
+        return Batcher(calls, answering.rows_of, max_rows=self._limits.max_batch_rows)
 
-    async def _health(self, timeout_seconds: float | None) -> Message:
-        return await self._run(partial(answering.health, self._wrapped), timeout_seconds)
+    # What `JointCalls` needs of the component, and every other call too.
 
-    async def _run(self, work: Callable[[], Message], timeout_seconds: float | None) -> Message:
-        async with asyncio.timeout(timeout_seconds):
-            return await self._threads.run(work)
+    def require_unstuck(self) -> None:
+        """Errors: ComponentStuck."""
+        if self.is_stuck():
+            raise ComponentStuck(f"component {self.name} has not come back from a call that timed out; try again soon")
 
-    async def _measured(
+    def timeout_seconds(self, method: str) -> float | None:
+        return self._timeouts.grpc if method == UNARY else self._timeouts.rest
+
+    async def run[T](self, work: Callable[[], T]) -> T:
+        """On one of its threads."""
+        return await self._threads.run(work)
+
+    def batched(self, rows: int, requests: int) -> None:
+        self._telemetry.batched(self.name, rows, requests)
+
+    def called(self, service: str, method: str, code: str, seconds: float) -> None:
+        self._telemetry.called(self.name, self._image, service, method, code, seconds)
+
+    def timed_out(self, service: str, method: str, seconds: float) -> GraphError:
+        """The error of a call that did; as by Seldon's executor, over REST it leaves no sample."""
+        self._telemetry.timed_out(self.name)
+        is_rest = method != UNARY
+        what = f'{method.capitalize()} "{self._url(service)}"' if is_rest else f"component {self.name}"
+        error = ComponentTimedOut(f"{what}: context deadline exceeded")
+        if not is_rest:
+            self.called(service, method, go_name(error.code), seconds)
+        return error
+
+    def failed(  # noqa: PLR0917 -- a call, and how it ended
         self,
         service: str,
         method: str,
-        ask: Callable[[float | None], Coroutine[Any, Any, Message]],
         messages: Sequence[Message],
         context: Context,
-    ) -> Message:
-        """The answer, counted as Seldon's executor counts its calls: over REST, what timed out leaves no sample.
+        error: GraphError,
+        seconds: float,
+    ) -> GraphError:
+        """The error in the words that the caller gets; `messages` are what the component was asked with."""
+        told = _blaming(messages, context, error)
+        self.called(service, method, go_name(told.code) if method == UNARY else str(told.http_status), seconds)
+        if service == Verb.ROUTE.path and self._is_in_a_graph:  # else a wrapper is what it stands for
+            told = RouterFailed.of(self._url(service), told.http_status)
+        if told is not error:
+            told.__cause__ = error
+        return told
 
-        `ask` is given the timeout in seconds; `messages` are what it asks with.
-        """
-        is_rest = method != UNARY
+    async def _measured(  # noqa: PLR0917 -- as above
+        self, service: str, method: str, work: Callable[[], Message], messages: Sequence[Message], context: Context
+    ) -> Message:
+        """What `work`, on a thread of the component's, makes of the messages: counted as the executor counts calls."""
         began = time.perf_counter()
-        if self.is_stuck():
-            raise ComponentStuck(f"component {self.name} has not come back from a call that timed out; try again soon")
+        self.require_unstuck()
         try:
-            answer = await ask(self._timeouts.rest if is_rest else self._timeouts.grpc)
+            async with asyncio.timeout(self.timeout_seconds(method)):
+                answer = await self._threads.run(work)
         except TimeoutError as error:
-            self._telemetry.timed_out(self.name)
-            what = f'{method.capitalize()} "{self._url(service)}"' if is_rest else f"component {self.name}"
-            timed_out = ComponentTimedOut(f"{what}: context deadline exceeded")
-            if not is_rest:
-                self._called(service, method, go_name(timed_out.code), began)
-            raise timed_out from error
+            raise self.timed_out(service, method, time.perf_counter() - began) from error
         except GraphError as error:
-            told = _blaming(messages, context, error)
-            self._called(service, method, str(told.http_status) if is_rest else go_name(told.code), began)
-            if service == Verb.ROUTE.path and self._is_in_a_graph:  # else a wrapper is what it stands for
-                told = RouterFailed.of(self._url(service), told.http_status)
-            if told is error:
-                raise
-            raise told from error
-        self._called(service, method, "200" if is_rest else "OK", began)
+            raise self.failed(service, method, messages, context, error, time.perf_counter() - began)  # noqa: B904
+        self.called(service, method, "OK" if method == UNARY else "200", time.perf_counter() - began)
         return answer
 
     def _url(self, service: str) -> str:
         return f"http://{self.name}{service}"
-
-    def _called(self, service: str, method: str, code: str, began: float) -> None:
-        self._telemetry.called(self.name, self._image, service, method, code, time.perf_counter() - began)
-
-
-def _told_as(verb: Verb, context: Context) -> tuple[str, str]:
-    """The labels service and method of a call."""
-    return (verb.path, "post") if context.transport == "rest" else (verb.grpc_method, UNARY)
 
 
 def _blaming(messages: Sequence[Message], context: Context, error: GraphError) -> GraphError:

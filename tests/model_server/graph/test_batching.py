@@ -28,8 +28,38 @@ class Doubling:
         return [ValueError(f"{each} is below zero") if each < 0 else 2 * each for each in messages]
 
 
+class Linked:
+    """A link that counts nothing."""
+
+    def __init__(self, answer_many, on_batch=lambda *_: None, run=asyncio.to_thread, timeout=None):
+        self.answer_many, self.batched, self.run, self.timeout = answer_many, on_batch, run, timeout
+
+    def require_unstuck(self):
+        pass
+
+    def timeout_seconds(self, context):
+        return self.timeout
+
+    def told(self, asked, answer, ended):
+        return answer
+
+    def timed_out(self, asked, seconds):
+        assert seconds >= self.timeout
+        return TimeoutError(f"link {asked.place}")
+
+
+class Asking:
+    """A batcher of these links; what is asked has no context."""
+
+    def __init__(self, *links, max_rows=100, rows_of=abs):
+        self.batcher = Batcher(links, rows_of, max_rows=max_rows)
+
+    def answer(self, message):
+        return self.batcher.answer(message, None)
+
+
 def a_batcher(answer_many, max_rows=100, rows_of=abs, on_batch=lambda *_: None):
-    return Batcher(answer_many, rows_of, asyncio.to_thread, max_rows=max_rows, on_batch=on_batch)
+    return Asking(Linked(answer_many, on_batch), max_rows=max_rows, rows_of=rows_of)
 
 
 async def until(condition):
@@ -193,8 +223,128 @@ def test_where_nothing_can_be_run_any_more_all_are_told():
         async def run(work):
             raise RuntimeError("closed")
 
-        batcher = Batcher(lambda messages: messages, abs, run, max_rows=1, on_batch=lambda *_: None)
+        batcher = Asking(Linked(lambda messages: messages, run=run), max_rows=1)
         answers = await asyncio.gather(batcher.answer(1), batcher.answer(2), return_exceptions=True)
         assert [str(answer) for answer in answers] == ["closed", "closed"]
+
+    asyncio.run(go())
+
+
+def plus(number):
+    return lambda messages: [each + number for each in messages]
+
+
+def test_a_batch_goes_through_all_links_and_each_is_told_of_its_own_calls():
+    async def go():
+        doubling, told = Doubling(), []
+        asking = Asking(
+            Linked(doubling, on_batch=lambda *seen: told.append(("first", *seen))),
+            Linked(plus(1), on_batch=lambda *seen: told.append(("second", *seen))),
+        )
+        doubling.gate.clear()
+        first = asyncio.create_task(asking.answer(1))
+        await until(doubling.entered.is_set)
+        others = [asyncio.create_task(asking.answer(n)) for n in (2, 3)]
+        await asyncio.sleep(0)
+        doubling.gate.set()
+        assert await asyncio.gather(first, *others) == [3, 5, 7]
+        assert told == [("first", 1, 1), ("second", 2, 1), ("first", 5, 2), ("second", 10, 2)]
+
+    asyncio.run(go())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 3)), min_size=1, max_size=40), st.integers(1, 60))
+def test_in_a_chain_whoever_fails_at_a_link_goes_no_further_and_nobody_else_notices(callers, max_rows):
+    """The first link fails for those below zero, the last for those that are 20 and more by then."""
+
+    async def go():
+        reached = []
+
+        def last(messages):
+            reached.extend(messages)
+            return [KeyError(each) if each >= 20 else each for each in messages]
+
+        asking = Asking(Linked(Doubling()), Linked(plus(1)), Linked(last), max_rows=max_rows)
+
+        async def ask(number, turns):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            try:
+                return await asking.answer(number)
+            except (ValueError, KeyError) as error:
+                return type(error)
+
+        answers = await asyncio.gather(*(ask(*caller) for caller in callers))
+        assert answers == [ValueError if n < 0 else KeyError if 2 * n + 1 >= 20 else 2 * n + 1 for n, _ in callers]
+        assert sorted(reached) == sorted(2 * n + 1 for n, _ in callers if n >= 0)
+
+    asyncio.run(go())
+
+
+def test_a_link_that_breaks_is_told_to_those_at_it_and_the_next_batch_goes_on():
+    async def go():
+        def breaks(messages):
+            if 13 in messages:
+                raise RuntimeError("broken")
+            return messages
+
+        asking = Asking(Linked(plus(1)), Linked(breaks))
+        with pytest.raises(RuntimeError, match="broken"):
+            await asking.answer(12)
+        assert await asking.answer(4) == 5
+
+    asyncio.run(go())
+
+
+def test_who_stops_waiting_between_links_is_left_out_of_the_next():
+    async def go():
+        first_link, last = Doubling(), Doubling()
+        asking = Asking(Linked(first_link), Linked(last))
+        first_link.gate.clear()
+        busy = asyncio.create_task(asking.answer(1))
+        await until(first_link.entered.is_set)
+        gone, stays = asyncio.create_task(asking.answer(2)), asyncio.create_task(asking.answer(3))
+        await asyncio.sleep(0)
+        first_link.entered.clear()
+        first_link.gate.set()
+        await busy
+        first_link.gate.clear()
+        await until(first_link.entered.is_set)
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        first_link.gate.set()
+        assert await stays == 12
+        assert last.batches == [[2], [6]]
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("stuck_place", [0, 1])
+def test_each_link_has_its_own_time_and_its_own_word_for_taking_too_long(stuck_place):
+    async def go():
+        links = [Doubling(), Doubling()]
+        asking = Asking(*(Linked(each, timeout=0.2) for each in links))
+        links[stuck_place].gate.clear()
+        with pytest.raises(TimeoutError, match=f"link {stuck_place}"):
+            await asking.answer(1)
+        links[stuck_place].gate.set()
+        assert await asking.answer(2) == 8
+
+    asyncio.run(go())
+
+
+def test_the_time_at_a_link_beyond_the_first_begins_when_a_request_comes_to_it():
+    """The first link uses up more than what the second has; what is over at the first is not late at the second."""
+
+    async def go():
+        first_link, last = Doubling(), Doubling()
+        asking = Asking(Linked(first_link, timeout=60), Linked(last, timeout=0.5))
+        first_link.gate.clear()
+        asked = asyncio.create_task(asking.answer(1))
+        began = asyncio.get_running_loop().time()
+        await until(lambda: asyncio.get_running_loop().time() > began + 0.6)
+        first_link.gate.set()
+        assert await asked == 4
 
     asyncio.run(go())

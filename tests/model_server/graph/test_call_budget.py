@@ -68,8 +68,7 @@ async def calls_a_request(graph, user_objects, bodies):
             async def here(work):
                 return work()
 
-            for batcher in component._batchers.values():
-                batcher._run = here
+            component._threads.run = here
         readiness = Readiness(parts.components.values(), is_draining=lambda: False, full_health_checks=False)
         served = Graph(predictor, parts.walk(predictor, lambda: 0.0), readiness)
         door = RestDoor(rest_surface(served, settings), Reception(telemetry, settings.limits))

@@ -51,7 +51,7 @@ class Tensor:
     names: list[str]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Metric:
     """A custom metric that Seldon's wrapper harvests from `meta.metrics`."""
 
@@ -90,9 +90,17 @@ def decode(message: Any) -> Request:
 _KINDS: Final = ("data", "jsonData", "strData", "binData", "customData")
 _ARRAYS: Final = ("tensor", "ndarray", "tftensor")
 _NO_META: Final = Meta()
+_USUAL: Final = frozenset({"data", "meta"})
+_TABULAR: Final = frozenset({"names", "ndarray"})
 
 
 def _decode_dict(message: Mapping[str, Any]) -> Request:
+    data = message.get("data")
+    if type(data) is dict and message.keys() <= _USUAL and data.keys() <= _TABULAR:
+        names, meta = data.get("names"), message.get("meta")
+        if type(names) is list and set(map(type, names)) == {str} and "ndarray" in data:
+            decoded_meta = _meta_of_dict(meta) if meta and isinstance(meta, Mapping) else _NO_META
+            return Request(Table(data["ndarray"], names), decoded_meta)
     kinds = [kind for kind in _KINDS if kind in message]
     if len(kinds) != 1 or kinds[0] in {"strData", "binData", "customData"}:
         seen = " and ".join(kinds) or ("the keys " + ", ".join(map(str, message)) if message else "an empty object")

@@ -6,7 +6,7 @@ import logging
 import math
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -41,13 +41,21 @@ class ComponentMetrics:
         self._n_numbers = 0
         self._making = threading.Lock()
 
+    def add_all(self, metrics: Iterable[Mapping[str, Any]], labels: Mapping[str, str], method: str) -> None:
+        """Count them; counters that are told of several times, as by many requests at once, are written once."""
+        sums: dict[Any, float] = {}
+        for metric in metrics:
+            known = self._known.get(_at_a_glance(metric, labels, method))
+            if known is not None and type(value := metric["value"]) in _PLAIN and 0 <= value < math.inf:
+                sums[known] = sums.get(known, 0) + value
+            else:
+                self.add(metric, labels, method)
+        for series, total in sums.items():
+            series.inc(total)
+
     def add(self, metric: Mapping[str, Any], labels: Mapping[str, str], method: str) -> None:
         """Count it; log it, where it cannot be."""
         key = metric["key"]
-        known = self._known.get(_at_a_glance(metric, labels, method))
-        if known is not None and type(value := metric["value"]) in _PLAIN and math.isfinite(value) and value >= 0:
-            known.inc(value)
-            return
         try:
             self._count(metric.get("type", "COUNTER"), key, _number(metric), _tags(metric), labels, method)
         except (ValueError, TypeError, OverflowError) as error:
@@ -100,8 +108,12 @@ class ComponentMetrics:
 
 def _at_a_glance(metric: Mapping[str, Any], labels: Mapping[str, str], method: str) -> Any:
     """Equal for metrics that are counted as one; None where it takes a closer look to tell."""
-    tags = metric.get("tags") or {}
-    if metric.get("type", "COUNTER") != "COUNTER" or not set(map(type, tags.values())) <= {str}:
+    if metric.get("type", "COUNTER") != "COUNTER":
+        return None
+    tags = metric.get("tags")
+    if not tags:
+        return metric["key"], method, labels["model_name"]
+    if not set(map(type, tags.values())) <= {str}:
         return None
     return metric["key"], method, labels["model_name"], *tags.items()
 

@@ -38,14 +38,14 @@ class RestMessage:
 
     @classmethod
     def of_tree(cls, tree: Any) -> RestMessage:
-        """From a tree that nobody changes from now on."""
+        """From a tree of JSON that nobody changes from now on."""
         return cls(None, tree=tree)
 
     @property
     def body(self) -> bytes:
         """Errors: WrapperError where the tree is no JSON."""
         if self._body is None:
-            self._body = bodies.encode(self._tree)
+            self._body = bodies.encode_json(self._tree)
         return self._body
 
     def tree(self) -> Any:

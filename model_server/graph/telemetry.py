@@ -127,9 +127,7 @@ class Telemetry:
 
     def told_by(self, identity: Identity, metrics: Sequence[Mapping[str, Any]], method: str) -> None:
         """Custom metrics of a component, valid by the wrapper's rules. Raises nothing: no metric is worth an answer."""
-        labels = _identity_labels(identity)
-        for metric in metrics:
-            self._components.add(metric, labels, method)
+        self._components.add_all(metrics, _identity_labels(identity), method)
 
     def rewarded(self, identity: Identity, reward: float) -> None:
         """A reward that reached a component, zero included; negative ones count, but no counter can take their sum."""

@@ -34,18 +34,23 @@ def passed_on(message: Any, added: Added) -> Any:
 
 def _passed_on_dict(message: Mapping[str, Any], added: Added) -> dict[str, Any]:
     given = message.get("meta")
-    meta = {key: value for key, value in given.items() if key != "metrics"} if isinstance(given, Mapping) else {}
+    meta: dict[str, Any] = {**given} if given and isinstance(given, Mapping) else {}
+    meta.pop("metrics", None)
     for key, own in (("tags", added.tags), ("requestPath", added.request_path)):
         if own:
             carried = meta.get(key)
-            meta[key] = {**(carried if isinstance(carried, Mapping) else {}), **own}
+            meta[key] = {**carried, **own} if carried and isinstance(carried, Mapping) else {**own}
     if added.metrics:
         meta["metrics"] = [
-            {"type": "COUNTER", "key": metric.key, "value": metric.value, "tags": dict(metric.tags)}
+            {"type": "COUNTER", "key": metric.key, "value": metric.value, "tags": {**metric.tags}}
             for metric in added.metrics
         ]
-    passed = {key: value for key, value in message.items() if key != "meta"}
-    return {**passed, "meta": meta} if meta or isinstance(given, Mapping) else passed
+    passed = {**message}
+    if meta or isinstance(given, Mapping):
+        passed["meta"] = meta
+    else:
+        passed.pop("meta", None)
+    return passed
 
 
 def _passed_on_proto(message: Any, added: Added) -> Any:

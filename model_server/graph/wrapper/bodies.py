@@ -31,6 +31,7 @@ NOT_FOUND: Final = "Can't find JSON in data"
 MAX_DEPTH: Final = 100
 """Of nested lists and objects: protobuf's own limit for JSON. Deeper ones end the recursions of who looks at them."""
 _msgspec: Final = msgspec.json.Decoder()
+_encoder: Final = msgspec.json.Encoder(order="sorted")
 TOO_DEEP: Final = f"the JSON is nested too deep; {MAX_DEPTH} levels are accepted"
 
 
@@ -71,6 +72,19 @@ def encode(tree: Any) -> bytes:
         return json.dumps(tree, separators=(",", ":"), sort_keys=True, default=_as_flask_writes).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise WrapperError(str(error), http_status=500, reason=WRAPPER_INTERNAL_ERROR) from error
+
+
+def encode_json(tree: Any) -> bytes:
+    """As `encode`, ten times as fast, of a tree that holds nothing but what JSON has: of other Python objects msgspec
+    makes what it likes. Letters beyond ASCII stand as they are.
+
+    Errors: WrapperError.
+    """
+    try:
+        encoded = _encoder.encode(tree)
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
+        return encode(tree)  # half a surrogate pair; keys that are no text; NumPy's numbers
+    return encode(tree) if b"null" in encoded else encoded  # it writes NaN so, too
 
 
 def _require_json(content_type: str) -> None:

@@ -100,12 +100,13 @@ class Wrapped:
         metrics = [*carried_metrics, *self._told_metrics(label, result.metrics)]
         return form.construct(request, Told(result, meta, metrics), self.user)
 
-    def harvested(self, label: str, answer: Any, form: Form) -> Any:
-        """The answer of a `_raw` method, once the metrics in it are told."""
-        answer, metrics = form.harvest(answer, label, keeps_metrics=self._keeps_metrics)
+    def harvested(self, label: str, answer: Any, form: Form) -> tuple[Any, list[dict[str, Any]]]:
+        """The answer of a `_raw` method as its caller gets it, and the metrics in it, which are to be told."""
+        return form.harvest(answer, label, keeps_metrics=self._keeps_metrics)
+
+    def tell(self, metrics: list[dict[str, Any]], label: str) -> None:
         if metrics:
             self._on_metrics(metrics, label)
-        return answer
 
     def _guarded(self, path: str | None, ask: Callable[[], Any]) -> Any:
         try:
@@ -145,10 +146,13 @@ class Wrapped:
         name = f"{verb.method}_raw"
         if self.user.has(name):
             try:
-                return self.harvested(verb.metric_label, getattr(self.user.instance, name)(message), form)
+                answer, metrics = self.harvested(verb.metric_label, getattr(self.user.instance, name)(message), form)
             except Exception as error:
                 if not is_not_implemented(error):
                     raise
+            else:
+                self.tell(metrics, verb.metric_label)
+                return answer
         return _NO_ANSWER
 
     def _composed(self, verb: Verb, message: Any, form: Form) -> Any:

@@ -96,18 +96,28 @@ def _by_many_method(wrapped: Wrapped, verb: Verb, messages: Sequence[Any]) -> li
         if answers is not None:
             logger.error("%s_many did not return a list of %d answers", verb.method, len(messages))
         return [_alone(wrapped, verb, message) for message in messages]
-    return [_finished(wrapped, verb, message, answer) for message, answer in zip(messages, answers, strict=True)]
+    metrics: list[dict[str, Any]] = []  # told together, once
+    finished = [
+        _finished(wrapped, verb, message, answer, metrics) for message, answer in zip(messages, answers, strict=True)
+    ]
+    wrapped.tell(metrics, verb.metric_label)
+    return finished
 
 
-def _finished(wrapped: Wrapped, verb: Verb, message: Any, answer: Any) -> Any | GraphError:
-    """What the caller gets of what a many-method returned for it."""
+def _finished(
+    wrapped: Wrapped, verb: Verb, message: Any, answer: Any, metrics: list[dict[str, Any]]
+) -> Any | GraphError:
+    """What the caller gets of what a many-method returned for it; the metrics in that are added to `metrics`."""
     if isinstance(answer, Exception):
         if is_not_implemented(answer):
             return _alone(wrapped, verb, message)
         return wrapped.failures.told(answer, _path(verb, message))
     try:
-        answer = wrapped.harvested(verb.metric_label, answer, _form(message))
-        if verb is Verb.PREDICT and not _is_proto(message):
+        form = _form(message)
+        answer, found = wrapped.harvested(verb.metric_label, answer, form)
+        if found:
+            metrics.extend(found)
+        if verb is Verb.PREDICT and form is json_payloads:
             require_success(answer)
     except Exception as error:  # noqa: BLE001  (its own caller's, and nobody else's)
         return wrapped.failures.told(error, _path(verb, message))

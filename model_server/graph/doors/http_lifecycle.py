@@ -111,6 +111,13 @@ class Lifecycle(HttpToolsProtocol):
             if self.phase == WAITING:
                 self.since = self.loop.time()
 
+    def _start_asgi_task(self, cycle: Exchange, app: Any) -> None:  # type: ignore[override]
+        """Eagerly: what the application does before it waits for something costs no turn of the loop."""
+        task = asyncio.Task(cycle.run_asgi(app), loop=self.loop, eager_start=True)
+        if not task.done():
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
     def refuse(self, refusal: Refusal) -> None:
         """Read no more; say why, in its turn."""
         self.shared.on_refusal(refusal.reason)

@@ -40,8 +40,16 @@ class HttpConnection(Lifecycle):
         self.fruitless_bytes = 0
         """Read since a message, a head or a piece of a body was last complete. The parser may hold on to them."""
         self.is_upgrade = False
+        self.to_run: Exchange | None = None
+        """Runs once what has arrived is read: mostly the whole request, for which the application need not wait."""
 
     def data_received(self, data: bytes) -> None:
+        self._read(data)
+        exchange, self.to_run = self.to_run, None
+        if exchange is not None:
+            self._start_asgi_task(exchange, self.app)
+
+    def _read(self, data: bytes) -> None:
         if self.phase >= TURNED_AWAY:
             if self.phase == TURNED_AWAY:
                 self.refuse(refusals.too_many_connections(self.limits))
@@ -124,8 +132,7 @@ class HttpConnection(Lifecycle):
             self.flow.pause_reading()
             self.pipeline.appendleft((exchange, self.app))
         else:
-            self.running = exchange
-            self._start_asgi_task(exchange, self.app)
+            self.running = self.to_run = exchange
 
     def on_body(self, body: bytes) -> None:
         self.fruitless_bytes = 0
@@ -175,7 +182,7 @@ class HttpConnection(Lifecycle):
         lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's: it is ignored, not refused
-        self.data_received(b"\r\n".join([*lines, b"", b""]) + rest)
+        self._read(b"\r\n".join([*lines, b"", b""]) + rest)
 
 
 def _path_and_query(url: bytes) -> tuple[bytes, bytes]:

@@ -51,6 +51,16 @@ def arguments(documentation: str | None, *, rounds: int = 5, seconds: float = 2.
     return parser.parse_args()
 
 
+def best_seconds(work: Callable[[], object], rounds: int) -> float:
+    """CPU seconds of the quickest round: what the machine's other work disturbed least."""
+    seconds = []
+    for _ in range(rounds):
+        began = time.process_time()
+        work()
+        seconds.append(time.process_time() - began)
+    return min(seconds)
+
+
 def in_turns(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
     """The median of each side's measurements, which take turns; so a machine that slows down slows all of them."""
     measured: dict[str, list[float]] = {name: [] for name in sides}
@@ -86,10 +96,22 @@ def tell(title: str, figures: list[Figure], facts: Mapping[str, Any], to: Path |
     console = Console(width=None if Console().is_terminal else 160)
     console.print(table)
     console.print(", ".join(f"{name} {value}" for name, value in facts.items()), style="dim", highlight=False)
+    told = [{**vars(each), "seen": dict(each.seen), "reached": each.is_reached} for each in figures]
+    _write({"title": title, "machine": dict(facts), "figures": told}, to)
+
+
+def tell_skipped(title: str, why: str, to: Path | None) -> None:
+    """Say that nothing was measured, and what is wanted for it."""
+    Console(width=None if Console().is_terminal else 160).print(
+        f"{title}\nskipped: {why}", highlight=False, markup=False
+    )
+    _write({"title": title, "machine": machine(), "figures": [], "skipped": why}, to)
+
+
+def _write(record: Mapping[str, Any], to: Path | None) -> None:
     if to is not None:
-        told = [{**vars(each), "seen": dict(each.seen), "reached": each.is_reached} for each in figures]
         to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_text(json.dumps({"title": title, "machine": dict(facts), "figures": told}, indent=2) + "\n")
+        to.write_text(json.dumps(record, indent=2) + "\n")
 
 
 def _lines(path: str) -> list[str]:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.table import Table
@@ -41,6 +41,16 @@ class Figure:
 
     def told_goal(self) -> str:
         return "" if self.goal is None else f"{'<=' if self.is_most else '>='} {self.goal:g} {self.unit}"
+
+    def told(self) -> str:
+        return f"{self.figure:,.2f} {self.unit}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "seen": dict(self.seen), "reached": self.is_reached}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        return cls(**{name: value for name, value in told.items() if name != "reached"})
 
 
 def arguments(documentation: str | None, *, rounds: int = 5, seconds: float = 2.0) -> argparse.Namespace:
@@ -86,18 +96,26 @@ def machine() -> dict[str, Any]:
 
 def tell(title: str, figures: list[Figure], facts: Mapping[str, Any], to: Path | None) -> None:
     """Print the table; `facts` are of `machine()`, from before the measurements."""
+    has_goals = any(each.goal is not None for each in figures)
     table = Table(title=title, title_justify="left")
-    for heading in ("", "goal", "figure", "", "seen"):
-        table.add_column(heading, justify="left" if heading in {"", "seen"} else "right")
+    table.add_column()
+    if has_goals:
+        table.add_column("goal", justify="right")
+    table.add_column("figure", justify="right")
+    if has_goals:
+        table.add_column("verdict")
+    table.add_column("seen")
     for each in figures:
-        verdict = {True: "[green]reached", False: "[red]missed", None: ""}[each.is_reached]
         seen = ", ".join(f"{name} {value:,.4g}" for name, value in each.seen.items())
-        table.add_row(each.what, each.told_goal(), f"{each.figure:,.2f} {each.unit}", verdict, seen)
+        if has_goals:
+            verdict = {True: "[green]reached", False: "[red]missed", None: ""}[each.is_reached]
+            table.add_row(each.what, each.told_goal(), each.told(), verdict, seen)
+        else:
+            table.add_row(each.what, each.told(), seen)
     console = Console(width=None if Console().is_terminal else 160)
     console.print(table)
     console.print(", ".join(f"{name} {value}" for name, value in facts.items()), style="dim", highlight=False)
-    told = [{**vars(each), "seen": dict(each.seen), "reached": each.is_reached} for each in figures]
-    _write({"title": title, "machine": dict(facts), "figures": told}, to)
+    _write({"title": title, "machine": dict(facts), "figures": [each.to_json() for each in figures]}, to)
 
 
 def tell_skipped(title: str, why: str, to: Path | None) -> None:

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rig.harness import Figure
+
 
 @dataclass(frozen=True)
 class Record:
-    """One benchmark's. `figures` have the fields of `harness.Figure`, and `reached`."""
+    """One benchmark's."""
 
     name: str
     title: str
     machine: Mapping[str, Any]
-    figures: tuple[Mapping[str, Any], ...]
+    figures: tuple[Figure, ...]
     skipped: str | None
     """Why nothing was measured."""
 
@@ -57,7 +59,8 @@ def read(folder: Path) -> list[Record]:
 def _record(file: Path) -> Record:
     try:
         told = json.loads(file.read_text())
-        return Record(file.stem, told["title"], told["machine"], tuple(told["figures"]), told.get("skipped"))
+        figures = tuple(map(Figure.from_json, told["figures"]))
+        return Record(file.stem, told["title"], told["machine"], figures, told.get("skipped"))
     except (ValueError, KeyError, TypeError) as error:
         raise NoRecords(
             f"{file}: not what `python bench/NAME.py --json {file}` writes ({error!r}); remove it, or write it anew"
@@ -71,9 +74,9 @@ def goal_rows(records: Iterable[Record]) -> list[GoalRow]:
         if record.skipped is not None:
             rows.append(GoalRow(record.name, record.title, "", record.skipped, "skipped"))
         for figure in record.figures:
-            if figure["goal"] is not None:
-                verdict = "reached" if figure["reached"] else "missed"
-                rows.append(GoalRow(record.name, figure["what"], told_goal(figure), _told(figure), verdict))
+            if figure.goal is not None:
+                verdict = "reached" if figure.is_reached else "missed"
+                rows.append(GoalRow(record.name, figure.what, figure.told_goal(), figure.told(), verdict))
     return rows
 
 
@@ -86,20 +89,16 @@ def change_rows(old: Iterable[Record], new: Iterable[Record]) -> list[ChangeRow]
     ]
 
 
-def told_goal(figure: Mapping[str, Any]) -> str:
-    return f"{'<=' if figure['is_most'] else '>='} {figure['goal']:g} {figure['unit']}"
+def _by_name(records: Iterable[Record]) -> dict[tuple[str, str], Figure]:
+    return {(record.name, figure.what): figure for record in records for figure in record.figures}
 
 
-def _by_name(records: Iterable[Record]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    return {(record.name, figure["what"]): figure for record in records for figure in record.figures}
+def _told(figure: Figure | None) -> str:
+    return "" if figure is None else figure.told()
 
 
-def _told(figure: Mapping[str, Any] | None) -> str:
-    return "" if figure is None else f"{figure['figure']:,.2f} {figure['unit']}"
-
-
-def _change(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> str:
+def _change(old: Figure | None, new: Figure | None) -> str:
     """In percent of the old one; nothing where there is no such thing."""
-    if old is None or new is None or old["unit"] != new["unit"] or not old["figure"]:
+    if old is None or new is None or old.unit != new.unit or not old.figure:
         return ""
-    return f"{(new['figure'] / old['figure'] - 1) * 100:+.0f} %"
+    return f"{(new.figure / old.figure - 1) * 100:+.0f} %"

@@ -57,9 +57,9 @@ def stock_wrapper(world: World) -> Iterator[Server]:
 
 
 @contextmanager
-def graph_server(world: World) -> Iterator[Server]:
-    """In the stock wrapper's place."""
-    env = {"MLSERVER_MODEL_URI": str(world.champion)}
+def graph_server(world: World, model: Path | None = None) -> Iterator[Server]:
+    """In the stock wrapper's place; another model than the champion, if said."""
+    env = {"MLSERVER_MODEL_URI": str(model or world.champion)}
     with _running(["-m", "model_server.graph", INSTALL_MODEL], env, "/predict", "/health/ping") as server:
         yield server
 

@@ -64,7 +64,7 @@ check: setup ## formatting, lint, types, import contracts, overlays, fresh gener
 generate: setup ## write the generated files that are committed
 	@$(FORKCAST) contract --out model_server/contract.json
 
-# Every program in bench/ measures one thing; they run in the order of their names. Those beside other servers take environments.
+# Every program in bench/ measures one thing; they run in the order of their names. Two of them need another server.
 PEER_BENCHES := bench/against_executor.py bench/against_mlserver.py
 BENCHES := $(filter-out bench/run.py bench/summary.py $(PEER_BENCHES),$(sort $(wildcard bench/*.py)))
 

@@ -1,8 +1,8 @@
 """Run benchmarks one after the other, in the order given; then show all goals in one table.
 
-`python bench/run.py --to FOLDER bench/A.py bench/B.py`: each writes its figures to FOLDER/NAME.json; what an earlier run
-left there is removed first. They share one world. A goal that is missed is told; a benchmark that breaks does not stop
-those after it, and makes this command fail.
+`python bench/run.py --to FOLDER bench/A.py bench/B.py`: each writes its figures to FOLDER/NAME.json; what an earlier
+run left there is removed first. They share one world. A goal that is missed is told; a benchmark that breaks does not
+stop those after it, and makes this command fail.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ CODED: Final = {
     "deviceType": "device_type",
 }
 """Columns with categories, and what the model's vocabulary calls them."""
+TIMES: Final = ["timestamp", "lastStart"]
 NUMERATORS: Final = ["clickCount", "viewCount", "installCount"]
 DENOMINATORS: Final = ["startCount", "startCount1d", "startCount7d"]
 
@@ -40,20 +41,21 @@ def main(model: Path, data: Path, out: Path) -> None:
 
 
 def read(data: Path) -> pd.DataFrame:
-    return pd.read_csv(
+    table = pd.read_csv(
         data,
         sep=";",
         dtype=dict.fromkeys(CODED, "category"),
-        parse_dates=["timestamp", "lastStart"],
-        date_format="%Y-%m-%dT%H:%M:%SZ",
         keep_default_na=False,  # NA is a country
         na_values=[""],
     )
+    for name in TIMES:  # after reading: with parse_dates it takes twice as long
+        table[name] = pd.to_datetime(table[name]).dt.tz_localize(None)
+    return table
 
 
 def features_of(table: pd.DataFrame, levels: dict[str, list[str]]) -> pd.DataFrame:
     columns: dict[str, Any] = {name: table[name] for name in COUNTS}
-    for name in ("timestamp", "lastStart"):
+    for name in TIMES:
         columns |= parts_of(table[name], name)
     columns["secondsSinceLastStart"] = (table["timestamp"] - table["lastStart"]).dt.total_seconds()
     for name, attribute in CODED.items():

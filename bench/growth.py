@@ -28,7 +28,7 @@ UNKNOWN: Final = (0, 1, len(CATEGORIES))
 
 
 def main() -> None:
-    asked = harness.arguments(__doc__, seconds=1.0)
+    asked = harness.arguments(__doc__, seconds=0.5)
     facts = harness.machine()
     served.onto_the_last_core()
     with world() as made, ExitStack() as stack:

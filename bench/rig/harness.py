@@ -43,7 +43,7 @@ class Figure:
         return "" if self.goal is None else f"{'<=' if self.is_most else '>='} {self.goal:g} {self.unit}"
 
     def told(self) -> str:
-        return f"{self.figure:,.2f} {self.unit}"
+        return f"{self.figure:,.{0 if abs(self.figure) >= 1_000 else 2}f} {self.unit}"
 
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "seen": dict(self.seen), "reached": self.is_reached}
@@ -53,7 +53,7 @@ class Figure:
         return cls(**{name: value for name, value in told.items() if name != "reached"})
 
 
-def arguments(documentation: str | None, *, rounds: int = 5, seconds: float = 2.0) -> argparse.Namespace:
+def arguments(documentation: str | None, *, rounds: int = 5, seconds: float = 1.5) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=rounds, help=f"measurements of each side ({rounds})")
     parser.add_argument("--seconds", type=float, default=seconds, help=f"of one measurement ({seconds:g})")

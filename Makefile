@@ -77,7 +77,7 @@ bench-peers: setup .tools/peers/mlserver/.installed ## the graph server beside M
 	@$(BIN)/python bench/run.py --to build/bench-peers $(PEER_BENCHES)
 
 .tools/peers/mlserver/.installed: bench/peers/mlserver.lock | $(if $(findstring .tools,$(UV)),.tools/uv/bin/uv)
-	@echo "Setting up .tools/peers/mlserver (MLServer and its packages, 400 MB) ..."
+	@echo "Setting up .tools/peers/mlserver (MLServer and its packages, 500 MB) ..."
 	@$(UV) venv --quiet --allow-existing --python 3.12 $(@D)
 	@$(UV) pip sync --quiet --compile-bytecode --python $(@D)/bin/python --require-hashes $<
 	@touch $@

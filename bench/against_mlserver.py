@@ -20,7 +20,7 @@ from rig.world import World, world
 from model_server import artifact
 
 TITLE = "Graph server, raw impressions, against MLServer 1.7.1, ready features: requests/s"
-BATCHES = ((0, 0.0), (8, 0.001), (16, 0.001), (32, 0.0005), (32, 0.002), (32, 0.01), (32, 0.05))
+BATCHES = ((0, 0.0), (8, 0.001), (16, 0.001), (16, 0.05), (32, 0.001), (32, 0.01), (32, 0.05), (32, 0.2))
 TUNINGS = [peers.Tuning(size, seconds, workers) for workers, (size, seconds) in product((0, 1), BATCHES)]
 """More requests than 32 are never there to be batched."""
 

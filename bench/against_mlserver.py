@@ -28,7 +28,9 @@ TUNINGS = [peers.Tuning(size, seconds, workers) for workers, (size, seconds) in 
 def main() -> None:
     asked = harness.arguments(__doc__)
     if not peers.MLSERVER.exists():
-        harness.tell_skipped(TITLE, f"no {peers.MLSERVER}; `make bench-peers` builds it", asked.json)
+        harness.tell_skipped(
+            TITLE, "MLServer is not in .tools/peers/mlserver; `make bench-peers` puts it there", asked.json
+        )
         return
     facts = harness.machine()
     served.onto_the_last_core()
@@ -36,25 +38,21 @@ def main() -> None:
         rows = made.ready[~np.isnan(made.ready).any(axis=1)]
         ready = peers.tensors(rows)
 
-        def rate_of_mlserver(server: served.Server) -> float:
-            requests = served.requests_of(server, ready)
-            return served.rest_load(server, requests, at_once=32, seconds=asked.seconds).requests_per_second
-
-        def rate_of_ours(server: served.Server) -> float:
-            requests = served.requests_of(server, made.bodies(1))
+        def rate(server: served.Server, messages: list[dict[str, Any]]) -> float:
+            requests = served.requests_of(server, messages)
             return served.rest_load(server, requests, at_once=32, seconds=asked.seconds).requests_per_second
 
         rates = {}
         for tuning in TUNINGS:
             with peers.mlserver(made, tuning) as server:
                 require_same_model(made, server, ready[0], rows[:1])
-                rates[tuning] = rate_of_mlserver(server)
+                rates[tuning] = rate(server, ready)
         best = max(rates, key=lambda tuning: rates[tuning])
         with peers.mlserver(made, best) as theirs, served.graph_server(made) as ours:
-            sides = {"MLServer": partial(rate_of_mlserver, theirs), "graph server": partial(rate_of_ours, ours)}
+            sides = {"MLServer": partial(rate, theirs, ready), "graph server": partial(rate, ours, made.bodies(1))}
             seen = harness.in_turns(sides, asked.rounds)
     ratio = seen["graph server"] / seen["MLServer"]
-    figures = [harness.Figure("one impression, 32 at a time", ratio, goal=8.0, seen={**seen})]
+    figures = [harness.Figure("one impression, 32 at a time", ratio, goal=8.0, seen=seen)]
     figures += [harness.Figure(f"MLServer: {tuning}", rate, "requests/s") for tuning, rate in rates.items()]
     harness.tell(TITLE, figures, facts, asked.json)
     Console().print(f"MLServer at its best: {best}", highlight=False)

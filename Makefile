@@ -31,6 +31,7 @@ setup: .venv/.installed ## the environment in .venv
 lock: | $(if $(findstring .tools,$(UV)),.tools/uv/bin/uv) ## pin every dependency anew (requirements*.lock)
 	$(UV) pip compile --python-version 3.12 --group development --generate-hashes --no-header --no-emit-index-url --quiet --upgrade --output-file requirements.lock
 	$(UV) pip compile --python-version 3.12 --group serving --constraint requirements.lock --generate-hashes --no-header --no-emit-index-url --quiet --upgrade --output-file requirements-serving.lock
+	$(UV) pip compile --python-version 3.12 --override bench/peers/mlserver.overrides --generate-hashes --no-header --no-emit-index-url --quiet --upgrade --output-file bench/peers/mlserver.lock bench/peers/mlserver.in
 
 .PHONY: demo
 demo: setup ## train two models, start an A/B deployment, send 5,000 records/s, show what came back
@@ -63,9 +64,23 @@ check: setup ## formatting, lint, types, import contracts, overlays, fresh gener
 generate: setup ## write the generated files that are committed
 	@$(FORKCAST) contract --out model_server/contract.json
 
+# Every program in bench/ measures one thing; they run in the order of their names. Two of them need another server.
+PEER_BENCHES := bench/against_executor.py bench/against_mlserver.py
+BENCHES := $(filter-out bench/run.py bench/summary.py $(PEER_BENCHES),$(sort $(wildcard bench/*.py)))
+
 .PHONY: bench
-bench: setup ## rows per second of data, features and requests, side by side
-	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
+bench: setup ## all measurements that need nothing but this project, and their goals in one table (10 minutes)
+	@$(BIN)/python bench/run.py --to build/bench $(BENCHES)
+
+.PHONY: bench-peers
+bench-peers: setup .tools/peers/mlserver/.installed ## the graph server beside MLServer and Seldon's executor (FORKCAST_SELDON_EXECUTOR)
+	@$(BIN)/python bench/run.py --to build/bench-peers $(PEER_BENCHES)
+
+.tools/peers/mlserver/.installed: bench/peers/mlserver.lock | $(if $(findstring .tools,$(UV)),.tools/uv/bin/uv)
+	@echo "Setting up .tools/peers/mlserver (MLServer and its packages, 500 MB) ..."
+	@$(UV) venv --quiet --allow-existing --python 3.12 $(@D)
+	@$(UV) pip sync --quiet --compile-bytecode --python $(@D)/bin/python --require-hashes $<
+	@touch $@
 
 .PHONY: clean
 clean: ## stop what `forkcast up` left running, and remove what make made

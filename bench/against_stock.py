@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from rig import harness, served
+from rig.world import world
 
 
 def main() -> None:
@@ -16,11 +17,11 @@ def main() -> None:
     facts = harness.machine()
     served.onto_the_last_core()
     figures = []
-    with served.world() as world, served.stock_wrapper(world) as stock, served.graph_server(world) as ours:
+    with world() as made, served.stock_wrapper(made) as stock, served.graph_server(made) as ours:
         sides = {"stock": stock, "graph server": ours}
 
         def rate(server: served.Server, n_rows: int, at_once: int) -> float:
-            requests = served.requests_of(server, world.bodies(n_rows))
+            requests = served.requests_of(server, made.bodies(n_rows))
             return served.rest_load(server, requests, at_once=at_once, seconds=asked.seconds).requests_per_second
 
         for n_rows, goal in ((1, 10.0), (10, None), (50, 4.0)):
@@ -33,7 +34,7 @@ def main() -> None:
             figures.append(harness.Figure(what, seen["graph server"] / seen["stock"], goal=goal, seen=seen))
 
         def p50(server: served.Server) -> float:
-            requests = served.requests_of(server, world.bodies(1))
+            requests = served.requests_of(server, made.bodies(1))
             return served.rest_load(server, requests, at_once=1, seconds=asked.seconds).p50_milliseconds
 
         seen = harness.in_turns({name: partial(p50, server) for name, server in sides.items()}, asked.rounds)
@@ -41,7 +42,7 @@ def main() -> None:
         figures.append(harness.Figure(what, seen["graph server"] / seen["stock"], goal=0.5, is_most=True, seen=seen))
 
         def grpc_rate(server: served.Server) -> float:
-            return served.grpc_load(server, world.bodies(1), at_once=32, seconds=asked.seconds).requests_per_second
+            return served.grpc_load(server, made.bodies(1), at_once=32, seconds=asked.seconds).requests_per_second
 
         seen = harness.in_turns({name: partial(grpc_rate, server) for name, server in sides.items()}, asked.rounds)
         figures.append(

@@ -1,40 +1,43 @@
-"""Rows per second of drawing, writing and reading impressions. Run: python bench/data.py [rows]."""
+"""How many impressions a second are drawn, written to a CSV file and read from one?
 
-import sys
+Rows per second of CPU, of the quickest of the rounds; one core.
+"""
+
+from __future__ import annotations
+
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import numpy as np
+from rig import harness
 
 from model_server.impressions.csv_files import read_impressions, write_impressions
 from traffic_sim.population import Population
 
-REPEATS = 5
+N_ROWS: Final = 250_000
 
 
-def main(n: int) -> None:
+def main() -> None:
+    asked = harness.arguments(__doc__)
+    facts = harness.machine()
     population = Population(seed=1)
-    scored = population.sample(n, np.random.default_rng(1))
+    scored = population.sample(N_ROWS, np.random.default_rng(1))
     installs = scored.draw_installs(np.random.default_rng(2))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "impressions.csv"
-        _print("draw", n, lambda: population.sample(n, np.random.default_rng(1)))
-        _print("draw, 10 candidates a moment", n, lambda: population.moments(n // 10, 10, np.random.default_rng(1)))
-        _print("write", n, lambda: write_impressions(path, scored.impressions, installs))
-        _print("read", n, lambda: read_impressions(path))
-
-
-def _print(what: str, n: int, run: Callable[[], object]) -> None:
-    wall, cpu = [], []
-    for _ in range(REPEATS):
-        wall_start, cpu_start = time.perf_counter(), time.process_time()
-        run()
-        wall.append(time.perf_counter() - wall_start)
-        cpu.append(time.process_time() - cpu_start)
-    print(f"{what:30s} {n / min(wall):12,.0f} rows/s {n / min(cpu):12,.0f} rows per CPU second (best of {REPEATS})")
+        work = {
+            "draw": lambda: population.sample(N_ROWS, np.random.default_rng(1)),
+            "draw, 10 candidates a moment": lambda: population.moments(N_ROWS // 10, 10, np.random.default_rng(1)),
+            "write": lambda: write_impressions(path, scored.impressions, installs),
+            "read": lambda: read_impressions(path),
+        }
+        figures = [
+            harness.Figure(what, N_ROWS / harness.best_seconds(each, asked.rounds), "rows/s")
+            for what, each in work.items()
+        ]
+    harness.tell(f"{N_ROWS:,} impressions: rows per CPU second", figures, facts, asked.json)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 250_000)
+    main()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from rig import harness, served
+from rig.world import world
 
 
 def main() -> None:
@@ -16,14 +17,14 @@ def main() -> None:
     facts = harness.machine()
     served.onto_the_last_core()
     with (
-        served.world() as world,
-        served.graph(world, with_detector=False) as without,
-        served.graph(world, with_detector=True) as with_detector,
+        world() as made,
+        served.graph(made, with_detector=False) as without,
+        served.graph(made, with_detector=True) as with_detector,
     ):
         sides = {"without": without, "with detector": with_detector}
 
         def microseconds(server: served.Server) -> float:
-            requests = served.requests_of(server, world.bodies(1))
+            requests = served.requests_of(server, made.bodies(1))
             before = server.cpu_seconds()
             load = served.rest_load(server, requests, at_once=32, seconds=asked.seconds)
             return (server.cpu_seconds() - before) / load.n_answered * 1e6

@@ -1,50 +1,57 @@
-"""Preprocessing, on one core: rows per second of either feature set, for a whole file and in requests of ten rows.
+"""How many rows a second are preprocessed, on one core?
 
-Run: .venv/bin/python bench/features.py [rows]
+Rows of requests to columns, ten at a time; columns to either feature set, a whole file at once and in requests of ten.
+Rows per second of CPU, of the quickest of the rounds.
 """
 
-import sys
-import time
-from collections.abc import Callable
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
+from rig import harness
 
-from model_server.features import FEATURE_SETS
-from model_server.impressions import NAMES, from_table, to_rows
+from model_server.features import FEATURE_SETS, FeatureSet
+from model_server.impressions import NAMES, Impressions, from_table, to_rows
 from traffic_sim.population import Population
 
-ROUNDS = 5
-TARGET_ROWS_PER_SECOND = 300_000
-
-
-def best_seconds(work: Callable[[], object]) -> float:
-    """CPU seconds of the best of ROUNDS: what the machine's other work disturbed least."""
-    seconds = []
-    for _ in range(ROUNDS):
-        began = time.process_time()
-        work()
-        seconds.append(time.process_time() - began)
-    return min(seconds)
+N_ROWS: Final = 200_000
+N_ROWS_IN_TENS: Final = 2_000
+GOAL_ROWS_PER_SECOND: Final = 300_000
 
 
 def main() -> None:
-    n = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
+    asked = harness.arguments(__doc__)
+    facts = harness.machine()
     rng = np.random.default_rng(1)
-    scored = Population(seed=1).sample(n, rng)
-    installs = (rng.random(n) < scored.probability).astype(np.int8)
-    impressions = scored.impressions
-    requests = [to_rows(impressions.take(slice(first, first + 10))) for first in range(0, 2_000, 10)]
-    seconds = best_seconds(lambda: [from_table(rows, NAMES) for rows in requests])
-    print(f"request of 10 rows -> columns: {2_000 / seconds:12,.0f} rows/s")
-    columns = [from_table(rows, NAMES) for rows in requests]
+    scored = Population(seed=1).sample(N_ROWS, rng)
+    impressions, installs = scored.impressions, scored.draw_installs(rng)
+    requests = [to_rows(impressions.take(slice(first, first + 10))) for first in range(0, N_ROWS_IN_TENS, 10)]
+    tens = columns_of(requests)
+
+    def rows_per_second(n_rows: int, work: Any) -> float:
+        return n_rows / harness.best_seconds(work, asked.rounds)
+
+    reading = rows_per_second(N_ROWS_IN_TENS, partial(columns_of, requests))
+    figures = [harness.Figure("requests of ten rows to columns", reading, "rows/s")]
     for name, feature_set in FEATURE_SETS.items():
         features, _ = feature_set.fit(impressions, installs)
-        whole = n / best_seconds(lambda features=features: features.transform(impressions))
-        tens = 2_000 / best_seconds(lambda features=features: [features.transform(ten) for ten in columns])
-        print(
-            f"{name:8} columns -> features: {whole:12,.0f} rows/s, {whole / TARGET_ROWS_PER_SECOND:.1f} times the "
-            f"{TARGET_ROWS_PER_SECOND:,} asked for; in requests of ten {tens:10,.0f}, {whole / tens:.0f} times less"
-        )
+        whole = rows_per_second(N_ROWS, partial(features.transform, impressions))
+        in_tens = rows_per_second(N_ROWS_IN_TENS, partial(features_of, features, tens))
+        what = f"columns to {name} features"
+        figures.append(harness.Figure(what, whole, "rows/s", goal=GOAL_ROWS_PER_SECOND))
+        figures.append(harness.Figure(f"{what}, in requests of ten", in_tens, "rows/s"))
+    harness.tell("Preprocessing: rows per CPU second", figures, facts, asked.json)
+
+
+def columns_of(requests: list[list[list[Any]]]) -> list[Impressions]:
+    return [from_table(rows, NAMES) for rows in requests]
+
+
+def features_of(features: FeatureSet, some: list[Impressions]) -> None:
+    for each in some:
+        features.transform(each)
 
 
 if __name__ == "__main__":

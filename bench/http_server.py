@@ -1,19 +1,21 @@
-"""What the limits cost: CPU time a request of the server's HTTP protocol and of uvicorn's own, in one run, in turns.
+"""What do the limits of the HTTP door cost, beside uvicorn's own protocol?
 
-Both serve the same application in the same kind of loop. Run: .venv/bin/python bench/http_server.py [requests a round]
+CPU time of a request; both serve the same application in the same kind of loop.
 """
+
+from __future__ import annotations
 
 import asyncio
 import multiprocessing
 import socket
-import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from multiprocessing.connection import Connection
-from statistics import median
 from typing import Any
 
 import uvloop
+from rig import harness
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -22,7 +24,8 @@ from model_server.graph.doors.asgi import read_body, respond
 from model_server.graph.doors.http_limits import Limits
 from model_server.graph.doors.http_server import HttpServer
 
-ROUNDS = 9
+REQUESTS = 10_000
+"""Of one measurement."""
 CONNECTIONS = 16
 BODY = b'{"data":{"names":["a","b"],"ndarray":[' + b",".join([b"[1.5,2.5]"] * 20) + b"]}}"
 REQUEST = b"\r\n".join(
@@ -107,30 +110,37 @@ async def load(port: int, requests: int) -> None:
 
 
 def main() -> None:
-    requests = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    asked = harness.arguments(__doc__, rounds=9)
+    facts = harness.machine()
     context = multiprocessing.get_context("fork")
-    servers = {}
+    servers, sides = [], {}
     for name, serve in {"plain": serve_plain, "limited": serve_limited}.items():
         listening = socket.create_server(("127.0.0.1", 0))
         ours, theirs = context.Pipe()
         child = context.Process(target=process, args=(serve, listening, theirs), daemon=True)
         child.start()
-        servers[name] = (listening.getsockname()[1], ours, child)
-    microseconds = {name: [] for name in servers}
-    for round_number in range(ROUNDS):
-        turns = list(servers.items())
-        for name, (port, pipe, _) in turns if round_number % 2 else reversed(turns):
-            pipe.send("cpu")
-            before = pipe.recv()
-            uvloop.run(load(port, requests))
-            pipe.send("cpu")
-            microseconds[name].append((pipe.recv() - before) / requests * 1e6)
-    for name, (_, pipe, child) in servers.items():
+        servers.append((ours, child))
+        sides[name] = partial(microseconds, listening.getsockname()[1], ours)
+    seen = harness.in_turns(sides, asked.rounds)
+    for pipe, child in servers:
         pipe.send("end")
         child.join()
-        print(f"{name:8} {median(microseconds[name]):6.1f} us of CPU a request, best {min(microseconds[name]):6.1f}")
-    ratios = [limited / plain for plain, limited in zip(*microseconds.values(), strict=True)]
-    print(f"limited / plain: {median(ratios):.3f} (rounds: {min(ratios):.3f} to {max(ratios):.3f})")
+    ratio = seen["limited"] / seen["plain"]
+    figures = [harness.Figure("CPU of a request, us, with limits", ratio, seen=seen)]
+    harness.tell("The HTTP door against uvicorn's own", figures, facts, asked.json)
+
+
+def microseconds(port: int, pipe: Connection) -> float:
+    """Of the server's CPU for each of so many requests."""
+    before = cpu_seconds(pipe)
+    uvloop.run(load(port, REQUESTS))
+    return (cpu_seconds(pipe) - before) / REQUESTS * 1e6
+
+
+def cpu_seconds(pipe: Connection) -> float:
+    pipe.send("cpu")
+    seconds: float = pipe.recv()
+    return seconds
 
 
 if __name__ == "__main__":

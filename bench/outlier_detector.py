@@ -1,73 +1,79 @@
-"""CPU time of marking outliers, beside that of the model behind: by rows, and where requests come together.
+"""What does marking outliers cost, beside the model behind it, without a server around either?
 
-Then of the forest alone: scored by treelite, as served, and by scikit-learn, as alibi-detect scores it. Microseconds of
-one thread, the least of many calls, so that other load on the machine matters little.
+By rows of a request, and where requests come together; then the forest alone, as it is served (treelite) and as
+alibi-detect scores it (scikit-learn). Microseconds of CPU of one thread, of the quickest of many calls, so that other
+load on the machine matters little. The figure is the detector's, or treelite's.
 """
 
-import json
-import tempfile
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from rig import harness
+from rig.world import drawn, world
 
-from model_server.impressions import NAMES, to_rows
 from model_server.install_model import InstallModel
 from model_server.outliers import detector_bundle
 from model_server.outliers.forest import Forest
 from model_server.outliers.outlier_detector import OutlierDetector
-from model_server.training.fit_detector import fit_detector
 from model_server.training.isolation_forest import checkpoint_of, fit_forest
-from model_server.training.train import train
-from traffic_sim.population import Population
 
-N_CALLS = 200
-N_TOGETHER = 20
-
-
-def microseconds(call: Callable[[Any], object], asked: Any) -> float:
-    least = np.inf
-    for _ in range(N_CALLS):
-        began = time.thread_time()
-        call(asked)
-        least = min(least, time.thread_time() - began)
-    return least * 1e6
-
-
-def message(rows: list[list[Any]]) -> dict[str, Any]:
-    return {"data": {"names": list(NAMES), "ndarray": rows}}
+N_CALLS: Final = 40
+"""In each round."""
+ROWS: Final = (1, 10, 50)
+N_TOGETHER: Final = 20
 
 
 def main() -> None:
-    rng = np.random.default_rng([1, 1])
-    scored = Population(1).sample(200_000, rng)
-    impressions, installs = scored.impressions, scored.draw_installs(rng)
-    rows = to_rows(impressions.take(slice(0, 10 * N_TOGETHER)))
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        fit_detector(impressions, folder=folder / "detector", data={}, seed=1, threads=1)
-        train(impressions, installs, feature_set="classic", folder=folder / "champion", data={}, seed=1, threads=1)
-        detector, model = OutlierDetector(str(folder / "detector")), InstallModel(str(folder / "champion"))
-        bundle = detector_bundle.load(folder / "detector")
-    print(f"{'':28}{'detector':>10}{'model':>10}   us of CPU")
-    for n_rows in (1, 10, 50):
-        asked = message(rows[:n_rows])
-        took = microseconds(detector.transform_input_raw, asked), microseconds(model.predict_raw, asked)
-        print(f"{f'a request of {n_rows} rows':28}{took[0]:>10,.0f}{took[1]:>10,.0f}")
-    many = [json.loads(json.dumps(message(rows[i : i + 10]))) for i in range(0, len(rows), 10)]
-    took = microseconds(detector.transform_input_many, many), microseconds(model.predict_many, many)
-    each = [total / len(many) for total in took]
-    print(f"{f'each of {len(many)} requests of 10':28}{each[0]:>10,.0f}{each[1]:>10,.0f}")
-    columns = bundle.view.transform(impressions.take(slice(0, 20_000)))
+    asked = harness.arguments(__doc__)
+    facts = harness.machine()
+    n_calls = N_CALLS * asked.rounds
+    with world() as made:
+        detector, model = OutlierDetector(str(made.detector)), InstallModel(str(made.champion))
+        view = detector_bundle.load(made.detector).view
+        bodies = {n_rows: made.bodies(n_rows) for n_rows in ROWS}
+    figures = []
+
+    def compare(what: str, one: tuple[str, Callable[[], object]], other: tuple[str, Callable[[], object]]) -> None:
+        seen = {name: microseconds(call, n_calls) for name, call in (one, other)}
+        figures.append(harness.Figure(what, seen[one[0]], "us", seen=seen))
+
+    for n_rows in ROWS:
+        asking = bodies[n_rows][0]
+        compare(
+            f"a request of {n_rows} rows",
+            ("detector", lambda asking=asking: detector.transform_input_raw(asking)),
+            ("model", lambda asking=asking: model.predict_raw(asking)),
+        )
+    many = bodies[10][:N_TOGETHER]
+    compare(
+        f"{N_TOGETHER} requests of 10 rows together",
+        ("detector", lambda: detector.transform_input_many(many)),
+        ("model", lambda: model.predict_many(many)),
+    )
+    columns = view.transform(drawn()[0].take(slice(0, 20_000)))
     fitted = fit_forest(columns, seed=1, threads=1)
     forest = Forest.from_bytes(checkpoint_of(fitted))
-    print(f"\n{'':28}{'treelite':>10}{'sklearn':>10}   us of CPU")
-    for n_rows in (1, 10, 50):
+    for n_rows in ROWS:
         some = columns[:n_rows]
-        took = microseconds(forest.scores, some), microseconds(fitted.score, some)
-        print(f"{f'the forest alone, {n_rows} rows':28}{took[0]:>10,.0f}{took[1]:>10,.0f}")
+        compare(
+            f"the forest alone, {n_rows} rows",
+            ("treelite", lambda some=some: forest.scores(some)),
+            ("scikit-learn", lambda some=some: fitted.score(some)),
+        )
+    harness.tell("Marking outliers: us of CPU", figures, facts, asked.json)
+
+
+def microseconds(call: Callable[[], Any], n_calls: int) -> float:
+    least = np.inf
+    for _ in range(n_calls):
+        began = time.thread_time()
+        call()
+        least = min(least, time.thread_time() - began)
+    return float(least) * 1e6
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.table import Table
@@ -42,13 +42,33 @@ class Figure:
     def told_goal(self) -> str:
         return "" if self.goal is None else f"{'<=' if self.is_most else '>='} {self.goal:g} {self.unit}"
 
+    def told(self) -> str:
+        return f"{self.figure:,.{0 if abs(self.figure) >= 1_000 else 2}f} {self.unit}"
 
-def arguments(documentation: str | None, *, rounds: int = 5, seconds: float = 2.0) -> argparse.Namespace:
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "seen": dict(self.seen), "reached": self.is_reached}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        return cls(**{name: value for name, value in told.items() if name != "reached"})
+
+
+def arguments(documentation: str | None, *, rounds: int = 5, seconds: float = 1.5) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=rounds, help=f"measurements of each side ({rounds})")
     parser.add_argument("--seconds", type=float, default=seconds, help=f"of one measurement ({seconds:g})")
     parser.add_argument("--json", type=Path, help="also write the figures there")
     return parser.parse_args()
+
+
+def best_seconds(work: Callable[[], object], rounds: int) -> float:
+    """CPU seconds of the quickest round: what the machine's other work disturbed least."""
+    seconds = []
+    for _ in range(rounds):
+        began = time.process_time()
+        work()
+        seconds.append(time.process_time() - began)
+    return min(seconds)
 
 
 def in_turns(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
@@ -76,20 +96,40 @@ def machine() -> dict[str, Any]:
 
 def tell(title: str, figures: list[Figure], facts: Mapping[str, Any], to: Path | None) -> None:
     """Print the table; `facts` are of `machine()`, from before the measurements."""
+    has_goals = any(each.goal is not None for each in figures)
     table = Table(title=title, title_justify="left")
-    for heading in ("", "goal", "figure", "", "seen"):
-        table.add_column(heading, justify="left" if heading in {"", "seen"} else "right")
+    table.add_column()
+    if has_goals:
+        table.add_column("goal", justify="right")
+    table.add_column("figure", justify="right")
+    if has_goals:
+        table.add_column("verdict")
+    table.add_column("seen")
     for each in figures:
-        verdict = {True: "[green]reached", False: "[red]missed", None: ""}[each.is_reached]
         seen = ", ".join(f"{name} {value:,.4g}" for name, value in each.seen.items())
-        table.add_row(each.what, each.told_goal(), f"{each.figure:,.2f} {each.unit}", verdict, seen)
+        if has_goals:
+            verdict = {True: "[green]reached", False: "[red]missed", None: ""}[each.is_reached]
+            table.add_row(each.what, each.told_goal(), each.told(), verdict, seen)
+        else:
+            table.add_row(each.what, each.told(), seen)
     console = Console(width=None if Console().is_terminal else 160)
     console.print(table)
     console.print(", ".join(f"{name} {value}" for name, value in facts.items()), style="dim", highlight=False)
+    _write({"title": title, "machine": dict(facts), "figures": [each.to_json() for each in figures]}, to)
+
+
+def tell_skipped(title: str, why: str, to: Path | None) -> None:
+    """Say that nothing was measured, and what is wanted for it."""
+    Console(width=None if Console().is_terminal else 160).print(
+        f"{title}\nskipped: {why}", highlight=False, markup=False
+    )
+    _write({"title": title, "machine": machine(), "figures": [], "skipped": why}, to)
+
+
+def _write(record: Mapping[str, Any], to: Path | None) -> None:
     if to is not None:
-        told = [{**vars(each), "seen": dict(each.seen), "reached": each.is_reached} for each in figures]
         to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_text(json.dumps({"title": title, "machine": dict(facts), "figures": told}, indent=2) + "\n")
+        to.write_text(json.dumps(record, indent=2) + "\n")
 
 
 def _lines(path: str) -> list[str]:

@@ -5,89 +5,47 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grpc
 import httptools
-import numpy as np
 import uvloop
 from google.protobuf import json_format
 from seldon_core.proto import prediction_pb2
 
-from model_server.impressions import NAMES, to_rows
-from model_server.training.fit_detector import fit_detector
-from model_server.training.train import train
-from traffic_sim.population import Population
+from rig import processes
+from rig.processes import running, unused_ports
+from rig.world import World
 
 INSTALL_MODEL = "model_server.install_model.InstallModel"
 OUTLIER_DETECTOR = "model_server.outliers.outlier_detector.OutlierDetector"
-N_ROWS = 2_000
-START_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class World:
-    """Bundles of a champion and of a detector, and rows to ask for."""
-
-    folder: Path
-    rows: list[list[Any]]
-
-    @property
-    def champion(self) -> Path:
-        return self.folder / "champion"
-
-    @property
-    def detector(self) -> Path:
-        return self.folder / "detector"
-
-    def bodies(self, n_rows: int) -> list[dict[str, Any]]:
-        """Messages of so many rows each."""
-        names = list(NAMES)
-        firsts = range(0, len(self.rows) - n_rows + 1, n_rows)
-        return [{"data": {"names": names, "ndarray": self.rows[first : first + n_rows]}} for first in firsts]
-
-
-@contextmanager
-def world() -> Iterator[World]:
-    rng = np.random.default_rng(1)
-    scored = Population(seed=1).sample(50_000, rng)
-    with tempfile.TemporaryDirectory() as folder:
-        made = World(Path(folder), to_rows(scored.impressions.take(slice(0, N_ROWS))))
-        installs = scored.draw_installs(rng)
-        how = {"data": {"file": "made up"}, "seed": 1, "threads": 1}
-        train(scored.impressions, installs, feature_set="classic", folder=made.champion, **how)
-        fit_detector(scored.impressions, folder=made.detector, **how)
-        yield made
 
 
 @dataclass(frozen=True)
 class Server:
     http_port: int
     grpc_port: int
-    pid: int
+    pids: tuple[int, ...]
+    """Of it, and of what it calls."""
     path: str
     """Where REST predictions are asked for."""
+    metrics_port: int | None = None
 
     def cpu_seconds(self) -> float:
-        """Of the process and all below it, so far."""
-        return sum(map(_cpu_seconds, [self.pid, *_descendants(self.pid)]))
+        """Of its processes and all below them, so far."""
+        return processes.cpu_seconds(*self.pids)
 
     def resident_megabytes(self) -> dict[int, float]:
         """By process id."""
-        pids = [self.pid, *_descendants(self.pid)]
-        return {pid: int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 2**20 for pid in pids}
+        return processes.resident_megabytes(*self.pids)
 
 
 @contextmanager
@@ -99,9 +57,9 @@ def stock_wrapper(world: World) -> Iterator[Server]:
 
 
 @contextmanager
-def graph_server(world: World) -> Iterator[Server]:
-    """In the stock wrapper's place."""
-    env = {"MLSERVER_MODEL_URI": str(world.champion)}
+def graph_server(world: World, model: Path | None = None) -> Iterator[Server]:
+    """In the stock wrapper's place; another model than the champion, if said."""
+    env = {"MLSERVER_MODEL_URI": str(model or world.champion)}
     with _running(["-m", "model_server.graph", INSTALL_MODEL], env, "/predict", "/health/ping") as server:
         yield server
 
@@ -141,34 +99,12 @@ def _node(name: str, kind: str, folder: Path, *children: dict[str, Any]) -> dict
 
 @contextmanager
 def _running(command: list[str], env: dict[str, str], path: str, ready: str) -> Iterator[Server]:
-    http_port, grpc_port, metrics_port = _unused_ports(3)
+    http_port, grpc_port, metrics_port = unused_ports(3)
     flags = ["--http-port", str(http_port), "--grpc-port", str(grpc_port), "--metrics-port", str(metrics_port)]
     own = {"PREDICTIVE_UNIT_ID": "classifier", "OMP_NUM_THREADS": "1", **env}
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            ["taskset", "-c", "0", sys.executable, *command, *flags],
-            env={**os.environ, **own}, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-        try:
-            _await(f"http://127.0.0.1:{http_port}{ready}", process, log)
-            yield Server(http_port, grpc_port, process.pid, path)
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def _await(url: str, process: subprocess.Popen[bytes], log: Any) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=1).close()  # noqa: S310  (http, on loopback)
-        except OSError:
-            if time.monotonic() > deadline or process.poll() is not None:
-                log.seek(0)
-                raise RuntimeError(log.read().decode()[-4_000:]) from None
-            time.sleep(0.1)
-        else:
-            return
+    url = f"http://127.0.0.1:{http_port}{ready}"
+    with running([sys.executable, *command, *flags], own, ready=url) as pid:
+        yield Server(http_port, grpc_port, (pid,), path, metrics_port)
 
 
 def requests_of(server: Server, messages: Sequence[dict[str, Any]]) -> list[bytes]:
@@ -176,6 +112,14 @@ def requests_of(server: Server, messages: Sequence[dict[str, Any]]) -> list[byte
     head = f"POST {server.path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: "
     bodies = [json.dumps(message).encode() for message in messages]
     return [f"{head}{len(body)}\r\n\r\n".encode() + body for body in bodies]
+
+
+def answer(server: Server, message: dict[str, Any]) -> Any:
+    """To one request, read."""
+    url, body = f"http://127.0.0.1:{server.http_port}{server.path}", json.dumps(message).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
+        return json.load(response)
 
 
 class _Connection(asyncio.Protocol):
@@ -266,19 +210,3 @@ def grpc_load(server: Server, messages: Sequence[dict[str, Any]], *, at_once: in
 def onto_the_last_core() -> None:
     """Where what loads belongs; servers are on the first."""
     os.sched_setaffinity(0, {(os.cpu_count() or 1) - 1})
-
-
-def _unused_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        probes = [held.enter_context(closing(socket.create_server(("127.0.0.1", 0)))) for _ in range(count)]
-        return [probe.getsockname()[1] for probe in probes]
-
-
-def _descendants(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [each for child in map(int, children) for each in (child, *_descendants(child))]
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

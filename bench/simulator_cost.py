@@ -1,7 +1,7 @@
 """What does the traffic simulator itself cost, and does it leave on time?
 
-`forkcast simulate` over REST, one row a request, 5,000 requests a second, feedback on one in twenty; against a server that
-has its answers ready, on the first core, with the simulator on the last. CPU time of the simulator for each planned
+`forkcast simulate` over REST, one row a request, 5,000 requests a second, feedback on one in twenty; a server that
+has its answers ready is on the first core, the simulator on the last. CPU time of the simulator for each planned
 request, all that it counts included; its lag, from the planned to the real send.
 """
 

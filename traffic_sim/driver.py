@@ -20,14 +20,11 @@ from traffic_sim.transports.by_callback import answer_of, by_callback
 from traffic_sim.transports.transport import Answer, Transport
 from traffic_sim.wakeup import Alarm
 
-END_GRACE_SECONDS: Final = 1.0
-"""How long after the planned end a request that is still due may leave. A stumble of the machine in the last moment is
-no reason to fail a run; what would leave later than this is counted as unsent."""
 INTERRUPT_GRACE_SECONDS: Final = 1.0
 """How long an interrupted run waits for the answers still out."""
 WAKE_SECONDS: Final = 0.0005
-"""How long to sleep at least. Requests that are due less than this apart leave together, the first up to this much after
-its moment, counted as lag: at 5,000 a second a wake-up for each would cost a quarter of all that the generator does."""
+"""How long to sleep at least. Requests that are due less than this apart leave together, the first up to this much
+after its moment, counted as lag: at 5,000 a second a wake-up for each would cost a quarter of what a request does."""
 
 type Sink = Callable[[Prediction | Feedback], None]
 
@@ -54,13 +51,16 @@ class Driver:
         max_in_flight: int,
         timeout_seconds: float,
         feedback_delay_seconds: float,
+        end_grace_seconds: float = 1.0,
     ) -> None:
+        """`end_grace_seconds`: as in `Scenario`."""
         self._plan = plan
         self._calls = by_callback(transport, self._notice_bug)
         self._sink = sink
         self._max_in_flight = max_in_flight
         self._timeout_seconds = timeout_seconds
         self._feedback_delay_seconds = feedback_delay_seconds
+        self._end_grace_seconds = end_grace_seconds
         self._loop = asyncio.get_running_loop()
         self._predictions: Outstanding[float] = Outstanding()
         """When each was planned."""
@@ -97,7 +97,7 @@ class Driver:
             self._loop.set_exception_handler(handler)
 
     async def _send_all(self) -> None:
-        plan, give_up_at = self._plan, self._start + self._plan.duration_seconds + END_GRACE_SECONDS
+        plan, give_up_at = self._plan, self._start + self._plan.duration_seconds + self._end_grace_seconds
         with Alarm() as alarm:
             for index, planned_at in enumerate(plan.planned_at.tolist()):
                 due = self._start + planned_at
@@ -146,7 +146,7 @@ class Driver:
                 answer.waited_seconds,
             )
         )
-        if reward is not None and plan.wants_feedback[index] and not self._stop.is_set():
+        if reward is not None and plan.wants_feedback.item(index) and not self._stop.is_set():
             self._feedback.begin(index, (reward, predictor))
             self._loop.call_later(self._feedback_delay_seconds, self._send_feedback, index, answer, reward)
 

@@ -51,10 +51,17 @@ class Orders:
     target: Target
     warm_up_requests: int
     feedback_delay_seconds: float
+    end_grace_seconds: float
 
     @classmethod
     def of(cls, scenario: Scenario) -> Orders:
-        return cls(scenario.transport, target_of(scenario), scenario.warm_up_requests, scenario.feedback_delay_seconds)
+        return cls(
+            scenario.transport,
+            target_of(scenario),
+            scenario.warm_up_requests,
+            scenario.feedback_delay_seconds,
+            scenario.end_grace_seconds,
+        )
 
     def driver(self, plan: Plan, transport: Any, sink: Sink) -> Driver:
         return Driver(
@@ -64,6 +71,7 @@ class Orders:
             max_in_flight=self.target.max_in_flight,
             timeout_seconds=self.target.timeout_seconds,
             feedback_delay_seconds=self.feedback_delay_seconds,
+            end_grace_seconds=self.end_grace_seconds,
         )
 
 

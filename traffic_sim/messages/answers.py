@@ -72,7 +72,7 @@ def from_json(body: bytes, n_rows: int) -> Scores:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return _from_any_json(body, n_rows)
     values = usual.data.ndarray
-    if len(values) != n_rows or not all(0.0 <= value <= 1.0 for value in values):
+    if not values or len(values) != n_rows or not (min(values) >= 0.0 and max(values) <= 1.0):
         return _from_any_json(body, n_rows)  # which says what is wrong
     tags = usual.meta.tags
     return Scores(tuple(values), tags.arm or tags.predictor or UNKNOWN_PREDICTOR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
@@ -81,8 +82,12 @@ def _answer(n_rows: int | None, exchange: Exchange) -> Answer:
         scores = None if n_rows is None else from_json(exchange.body, n_rows)
     except Malformed as error:
         return Answer(Status.MALFORMED, sent_at, finished_at, error=str(error), waited_seconds=waited_seconds)
-    request_id = exchange.headers.get(_REQUEST_ID, b"").decode("latin-1")
+    request_id = (exchange.headers.get(_REQUEST_ID) or _in_any_case(exchange.headers)).decode("latin-1")
     return Answer(Status.ANSWERED, sent_at, finished_at, scores, exchange.body, "", request_id, waited_seconds)
+
+
+def _in_any_case(headers: Mapping[bytes, bytes]) -> bytes:
+    return next((value for name, value in headers.items() if name.lower() == _REQUEST_ID), b"")
 
 
 def _head(url: str) -> bytes:

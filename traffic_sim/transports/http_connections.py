@@ -1,7 +1,7 @@
 """Kept HTTP/1.1 connections to one address, each used again and again, with one request on it at a time.
 
-Lean, since a load generator shares the machine with what it measures: no task, future or timer for a request. Parsing is
-llhttp's (httptools). No redirects, cookies, compression or retries: a load generator reports what happened.
+Lean, since a load generator shares the machine with what it measures: no task, future or timer for a request. Parsing
+is llhttp's (httptools). No redirects, cookies, compression or retries: a load generator reports what happened.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import httptools
 
@@ -30,6 +31,9 @@ class End(Enum):
     """Every connection was busy until its time was over."""
 
 
+_NO_HEADERS: Final[Mapping[bytes, bytes]] = MappingProxyType({})
+
+
 @dataclass(slots=True, eq=False)
 class Exchange:
     """One request, and what became of it. Times in seconds of `time.monotonic()`."""
@@ -44,8 +48,8 @@ class Exchange:
     finished_at: float = math.nan
     end: End | None = None
     status: int = 0
-    headers: dict[bytes, bytes] = field(default_factory=dict)
-    """Lower-case names."""
+    headers: Mapping[bytes, bytes] = _NO_HEADERS
+    """Names as they came."""
     body: bytes = b""
     problem: str = ""
 
@@ -160,9 +164,11 @@ class _Connection(asyncio.Protocol):
         self.exchange: Exchange | None = None
         """The one that waits for its answer here."""
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._parser = httptools.HttpResponseParser(self)
         self._headers: dict[bytes, bytes] = {}
+        self.on_header = self._headers.__setitem__  # the parser's call for each header, without a frame of Python
+        self._parser = httptools.HttpResponseParser(self)
         self._body = b""
+        self._status = 0
         self._n_answers = 0
         """Since the last request."""
         self._is_reusable = False
@@ -198,16 +204,15 @@ class _Connection(asyncio.Protocol):
         self._fail(f"the connection broke: {exc}" if exc else "the connection was closed before the answer was there")
 
     def on_message_begin(self) -> None:
-        self._headers, self._body = {}, b""
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.lower()] = value
+        self._headers.clear()
+        self._body = b""
 
     def on_body(self, body: bytes) -> None:
         self._body = self._body + body if self._body else body
 
     def on_message_complete(self) -> None:
-        if self._parser.get_status_code() >= 200:  # below: "wait", not an answer
+        self._status = self._parser.get_status_code()
+        if self._status >= 200:  # below: "wait", not an answer
             self._n_answers += 1
             self._is_reusable = self._n_answers == 1 and self._parser.should_keep_alive()
 
@@ -216,7 +221,7 @@ class _Connection(asyncio.Protocol):
         if exchange is None:
             self.transport.abort()  # an answer to nothing
             return
-        exchange.status, exchange.headers, exchange.body = self._parser.get_status_code(), self._headers, self._body
+        exchange.status, exchange.headers, exchange.body = self._status, self._headers.copy(), self._body
         if self._is_reusable:
             self._connections.take(self)  # before the answer is looked at: the next request may be waiting
         else:

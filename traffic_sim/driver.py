@@ -7,22 +7,24 @@ is told of every request planned so far, exactly once.
 from __future__ import annotations
 
 import asyncio
-import gc
 import math
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
+from traffic_sim.outstanding import Outstanding
 from traffic_sim.plan import Plan
 from traffic_sim.results import UNKNOWN_PREDICTOR, Feedback, Prediction, Status
+from traffic_sim.transports.by_callback import answer_of, by_callback
 from traffic_sim.transports.transport import Answer, Transport
 from traffic_sim.wakeup import Alarm
 
-END_GRACE_SECONDS: Final = 1.0
-"""How long after the planned end a request that is still due may leave. A stumble of the machine in the last moment is
-no reason to fail a run; what would leave later than this is counted as unsent."""
 INTERRUPT_GRACE_SECONDS: Final = 1.0
 """How long an interrupted run waits for the answers still out."""
+WAKE_SECONDS: Final = 0.0005
+"""How long to sleep at least. Requests that are due less than this apart leave together, the first up to this much
+after its moment, counted as lag: at 5,000 a second a wake-up for each would cost a quarter of what a request does."""
 
 type Sink = Callable[[Prediction | Feedback], None]
 
@@ -32,7 +34,7 @@ async def warm_up(plan: Plan, transport: Transport, n_requests: int) -> list[Ans
     answers: list[Answer] = []
     payloads = [plan.payloads[i % len(plan)] for i in range(n_requests)] if len(plan) else []
     for first in range(0, len(payloads), 4):
-        calls = (transport.predict(payload, plan.rows_per_request) for payload in payloads[first : first + 4])
+        calls = (answer_of(transport, payload, plan.rows_per_request) for payload in payloads[first : first + 4])
         answers.extend(await asyncio.gather(*calls))
     return answers
 
@@ -49,16 +51,21 @@ class Driver:
         max_in_flight: int,
         timeout_seconds: float,
         feedback_delay_seconds: float,
+        end_grace_seconds: float = 1.0,
     ) -> None:
+        """`end_grace_seconds`: as in `Scenario`."""
         self._plan = plan
-        self._transport = transport
+        self._calls = by_callback(transport, self._notice_bug)
         self._sink = sink
         self._max_in_flight = max_in_flight
         self._timeout_seconds = timeout_seconds
         self._feedback_delay_seconds = feedback_delay_seconds
+        self._end_grace_seconds = end_grace_seconds
         self._loop = asyncio.get_running_loop()
-        self._predictions: set[asyncio.Task[None]] = set()
-        self._feedback: set[asyncio.Task[None]] = set()
+        self._predictions: Outstanding[float] = Outstanding()
+        """When each was planned."""
+        self._feedback: Outstanding[tuple[int, str]] = Outstanding()
+        """Reward and predictor of each, from the answer on."""
         self._n_sent = 0
         self._start = 0.0
         self._stop = asyncio.Event()
@@ -70,8 +77,8 @@ class Driver:
         If `stop` is set meanwhile: send no more, wait a moment for the answers that are out, and return.
         """
         self._start, self._stop = start_at, stop
-        gc.collect()
-        gc.freeze()  # what was made before the run is not looked through again while requests are due
+        handler = self._loop.get_exception_handler()
+        self._loop.set_exception_handler(self._on_unhandled)
         try:
             sending = asyncio.create_task(self._send_all())
             stopping = asyncio.create_task(stop.wait())
@@ -87,48 +94,39 @@ class Driver:
             if self._bug is not None:
                 raise self._bug
         finally:
-            gc.unfreeze()
+            self._loop.set_exception_handler(handler)
 
     async def _send_all(self) -> None:
-        plan, give_up_at = self._plan, self._start + self._plan.duration_seconds + END_GRACE_SECONDS
+        plan, give_up_at = self._plan, self._start + self._plan.duration_seconds + self._end_grace_seconds
         with Alarm() as alarm:
             for index, planned_at in enumerate(plan.planned_at.tolist()):
                 due = self._start + planned_at
-                if due > time.monotonic():
-                    await alarm.until(due)
+                now = time.monotonic()
+                if due > now:
+                    await alarm.until(max(due, now + WAKE_SECONDS))
+                    now = time.monotonic()
                 elif index % 32 == 0:
                     await asyncio.sleep(0)  # behind schedule: let answers be read now and then
-                if time.monotonic() > give_up_at:
+                    now = time.monotonic()
+                if now > give_up_at:
                     return
                 self._n_sent = index + 1
-                if len(self._predictions) >= self._max_in_flight:
-                    now = time.monotonic() - self._start
-                    self._sink(Prediction(planned_at, math.nan, now, Status.DROPPED, plan.rows_per_request))
-                else:
-                    self._spawn(self._predict(index, planned_at), self._predictions)
+                self._send(index, planned_at)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
-        # Eager: the request is on its way before the next one is looked at, not at the loop's next turn.
-        task = asyncio.Task(work, loop=self._loop, eager_start=True)
-        if not task.done():
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        task.add_done_callback(self._notice_bug)
-
-    def _notice_bug(self, task: asyncio.Task[None]) -> None:
-        """Transports report failures as answers; whatever else is raised is ours, and must not pass for a short run."""
-        if not task.cancelled() and self._bug is None:
-            self._bug = task.exception()
-
-    async def _predict(self, index: int, planned_at: float) -> None:
+    def _send(self, index: int, planned_at: float) -> None:
         plan = self._plan
-        try:
-            answer = await self._transport.predict(plan.payloads[index], plan.rows_per_request)
-        except asyncio.CancelledError:
+        if len(self._predictions) >= self._max_in_flight:
             now = time.monotonic() - self._start
-            # When it was sent is not known here any more; that it was planned and never answered is.
-            self._sink(Prediction(planned_at, math.nan, now, Status.ABANDONED, plan.rows_per_request))
+            self._sink(Prediction(planned_at, math.nan, now, Status.DROPPED, plan.rows_per_request))
             return
+        self._predictions.begin(index, planned_at)
+        self._calls.predict_then(plan.payloads[index], plan.rows_per_request, partial(self._on_answer, index))
+
+    def _on_answer(self, index: int, answer: Answer) -> None:
+        planned_at = self._predictions.end(index)
+        if planned_at is None:
+            return  # given up, and told so
+        plan = self._plan
         predictor, score_sum, reward = UNKNOWN_PREDICTOR, math.nan, None
         if answer.scores is not None:
             predictor, score_sum = answer.scores.predictor, sum(answer.scores.values)
@@ -145,24 +143,23 @@ class Driver:
                 reward,
                 answer.error,
                 plan.user(index),
+                answer.waited_seconds,
             )
         )
-        if reward is not None and plan.wants_feedback[index] and not self._stop.is_set():
-            self._spawn(self._send_feedback(index, answer, reward, predictor), self._feedback)
+        if reward is not None and plan.wants_feedback.item(index) and not self._stop.is_set():
+            self._feedback.begin(index, (reward, predictor))
+            self._loop.call_later(self._feedback_delay_seconds, self._send_feedback, index, answer, reward)
 
-    async def _send_feedback(self, index: int, answer: Answer, reward: int, predictor: str) -> None:
-        try:
-            await asyncio.sleep(self._feedback_delay_seconds)
-            said = await self._transport.feedback(self._plan.payloads[index], answer, reward)
-        except asyncio.CancelledError:
-            now = time.monotonic() - self._start
-            self._sink(Feedback(math.nan, now, Status.ABANDONED, reward, predictor))
-            return
-        self._sink(
-            Feedback(
-                said.sent_at - self._start, said.finished_at - self._start, said.status, reward, predictor, said.error
-            )
-        )
+    def _send_feedback(self, index: int, answer: Answer, reward: int) -> None:
+        if index in self._feedback:
+            on_answer = partial(self._on_feedback, index)
+            self._calls.feedback_then(self._plan.payloads[index], answer, reward, on_answer)
+
+    def _on_feedback(self, index: int, said: Answer) -> None:
+        known = self._feedback.end(index)
+        if known is not None:
+            sent_at, finished_at = said.sent_at - self._start, said.finished_at - self._start
+            self._sink(Feedback(sent_at, finished_at, said.status, *known, said.error))
 
     def _tell_unsent(self, elapsed: float) -> None:
         """Requests that were due by now and have not left. Those planned for later were never due."""
@@ -171,21 +168,27 @@ class Driver:
                 self._sink(Prediction(planned_at, math.nan, elapsed, Status.UNSENT, self._plan.rows_per_request))
 
     async def _cool_down(self, stopping: asyncio.Task[bool]) -> None:
-        """Wait for what is out, no longer than it may take; end what is left."""
+        """Wait for what is out, no longer than it may take; give up what is left."""
         # A transport's own timeout ends every call; the second on top is for one that does not keep its promise.
         longest = self._timeout_seconds + 1
-        await _finished(self._predictions, longest, unless=stopping)
-        await _finished(self._feedback, self._feedback_delay_seconds + longest, unless=stopping)
-        if self._stop.is_set() and self._predictions:
-            await asyncio.wait(self._predictions, timeout=INTERRUPT_GRACE_SECONDS)
-        left = self._predictions | self._feedback
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await self._predictions.emptied(longest, unless=stopping)
+        await self._feedback.emptied(self._feedback_delay_seconds + longest, unless=stopping)
+        if self._stop.is_set():
+            await self._predictions.emptied(INTERRUPT_GRACE_SECONDS)
+        now = time.monotonic() - self._start
+        for planned_at in self._predictions.give_up():
+            # When it was sent is not known here; that it was planned and never answered is.
+            self._sink(Prediction(planned_at, math.nan, now, Status.ABANDONED, self._plan.rows_per_request))
+        for reward, predictor in self._feedback.give_up():
+            self._sink(Feedback(math.nan, now, Status.ABANDONED, reward, predictor))
+        await self._calls.abandon()
 
+    def _notice_bug(self, bug: BaseException) -> None:
+        """Transports report failures as answers; whatever else is raised is ours, and must not pass for a short run."""
+        self._bug = self._bug or bug
 
-async def _finished(tasks: set[asyncio.Task[None]], timeout_seconds: float, *, unless: asyncio.Task[bool]) -> None:
-    """Return when all of the tasks are done, or the time is up, or `unless` is done."""
-    if tasks:
-        either: set[asyncio.Future[Any]] = {asyncio.gather(*tasks, return_exceptions=True), unless}
-        await asyncio.wait(either, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+    def _on_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if error is not None and not isinstance(error, OSError):  # grpc.aio's poller lets some of these go
+            self._notice_bug(error)
+        loop.default_exception_handler(context)

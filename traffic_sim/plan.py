@@ -71,13 +71,13 @@ class Plan:
         )
 
     def user(self, index: int) -> int | None:
-        return None if self.users is None else int(self.users[index])
+        return None if self.users is None else int(self.users.item(index))
 
     def reward(self, index: int, scores: Sequence[float]) -> int | None:
         """1 if the best-scored ad of request `index` (the first of equals) is installed, 0 if not."""
         if self.installs is None:
             return None
-        return int(self.installs[index, scores.index(max(scores))])
+        return int(self.installs.item(index, scores.index(max(scores))))
 
 
 def make_plan(

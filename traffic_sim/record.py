@@ -49,6 +49,7 @@ def record_of(run: Run, finished_at: datetime) -> dict[str, Any]:
         "latency": _durations(summary.latency),
         "service": _durations(summary.service),
         "generator": {**asdict(run.effort), "lag": _durations(summary.lag)},
+        "waited_for_a_connection": _durations(summary.waited),
         "series": summary.series,
         "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version()},
         "versions": {name: _version(name) for name in _PACKAGES},

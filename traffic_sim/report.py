@@ -18,6 +18,8 @@ from traffic_sim.summary import PredictorTally, Summary
 
 BUSY_CORES: Final = 0.85
 """CPU of one sending process beyond which its own timing is in doubt; Locust warns at 90 %."""
+WAITED_SHARE: Final = 0.01
+"""Requests that found no connection free are spoken of from here on: below, they move no p99."""
 
 
 def show(run: Run, console: Console) -> None:
@@ -138,11 +140,21 @@ def _notes(run: Run) -> list[Text]:
     planted = ", ".join(f"{rate:.2%} {kind}" for kind, rate in scenario.outliers.items() if rate)
     if planted:
         notes.append(Text(f"outliers among what was sent: {planted}"))
+    waits = summary.waited.percentiles()
+    if waits is not None and len(summary.waited) > WAITED_SHARE * summary.planned:
+        notes.append(
+            Text(
+                f"{len(summary.waited):,} requests waited for one of {scenario.max_connections} connections, p99 "
+                f"{waits['p99']:.1f} ms, which counts from the plan; if the target can take more at once, raise "
+                "--connections",
+                "yellow",
+            )
+        )
     if summary.counts[Status.DROPPED]:
         notes.append(
             Text(
                 f"{summary.counts[Status.DROPPED]:,} requests were dropped: {scenario.max_in_flight:,} others were "
-                "waiting for the target's answers",
+                "waiting for the target's answers, or no connection was free in time",
                 "yellow",
             )
         )

@@ -6,9 +6,8 @@ All times are in seconds since the start of the run; NaN where it never happened
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 UNKNOWN_PREDICTOR: Final = "unknown"
 """Stands for the predictor of an answer that carries neither `meta.tags.arm` nor `meta.tags.predictor`, and of a
@@ -26,7 +25,7 @@ class Status(StrEnum):
     ABANDONED = "abandoned"
     """Sent, but the run was interrupted before its answer came."""
     DROPPED = "dropped"
-    """Not sent: `max_in_flight` others were waiting for their answers."""
+    """Not sent: `max_in_flight` others were waiting for their answers, or no connection was free in time."""
     UNSENT = "unsent"
     """Not sent: the generator had no time to, within the run."""
 
@@ -39,8 +38,7 @@ class Status(StrEnum):
         return self in {Status.FAILED, Status.MALFORMED, Status.TIMED_OUT}
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """What became of one prediction request."""
 
     planned_at: float
@@ -57,10 +55,11 @@ class Prediction:
     error: str = ""
     user: int | None = None
     """Whom it was about; None where requests name nobody."""
+    waited_seconds: float = 0.0
+    """Of the time between plan and send: for a connection that was free. The target's doing, not the generator's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
+class Feedback(NamedTuple):
     """What became of one feedback message."""
 
     sent_at: float

@@ -114,15 +114,22 @@ class Scenario(_Frozen):
     feedback_delay_seconds: Annotated[float, Field(ge=0, le=3_600)] = 1.0
 
     timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 5.0
-    """From the real send to the last byte of the answer."""
+    """From when a request leaves, or waits for a connection to leave on, to the last byte of the answer."""
     max_in_flight: Annotated[int, Field(ge=1, le=20_000)] = 2_000
     """Requests that may wait for answers at once. Beyond it a request is counted as dropped, and not sent."""
+    max_connections: Annotated[int, Field(ge=1, le=20_000)] = 64
+    """Kept connections of the http transport, over all processes. A request that finds none free waits for one, which
+    counts in its latency. Thousands would cost a gateway, and this machine, more than the requests do. More
+    are right for a target that answers slowly and many at once: `rate * latency` are needed."""
     warm_up_requests: Annotated[int, Field(ge=0, le=10_000)] = 20
     """Sent before the clock starts, and not counted: connections are open and caches warm when it does."""
     processes: Annotated[int, Field(ge=1, le=64)] | None = None
     """Processes that send. None: one, or for seldon-client as many as its CPU cost per call asks for."""
     threads_per_process: Annotated[int, Field(ge=1, le=256)] = 32
     """Calls at once in each process of seldon-client, which blocks a thread for each."""
+    end_grace_seconds: Annotated[float, Field(ge=0, le=600)] = 1.0
+    """How long after the planned end a request that is still due may leave. A stumble of the machine in the last moment
+    is no reason to fail a run; what would leave later than this is counted as unsent."""
     max_lag_p99_seconds: Positive = 0.05
     """Beyond it the generator, not the target, was too slow, and the run proves nothing."""
 

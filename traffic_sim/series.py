@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from traffic_sim.results import Prediction, Status
+from traffic_sim.columns import Columns
+
+type Seconds = NDArray[np.float64]
 
 
 @dataclass
@@ -18,11 +21,11 @@ class Second:
     sent: int = 0
     answered: int = 0
     errors: int = 0
-    latencies_seconds: list[float] = field(default_factory=list)
+    latencies_seconds: list[Seconds] = field(default_factory=list)
     """From the planned send, of the good answers that came in this second."""
 
-    lags_seconds: list[float] = field(default_factory=list)
-    """From the planned to the real send, of the requests that left in this second."""
+    lags_seconds: list[Seconds] = field(default_factory=list)
+    """From the planned send to when it was ready to leave, of the requests that left in this second."""
 
     def latency_p99_milliseconds(self) -> float | None:
         return _p99_milliseconds(self.latencies_seconds)
@@ -31,8 +34,8 @@ class Second:
         return _p99_milliseconds(self.lags_seconds)
 
 
-def _p99_milliseconds(seconds: list[float]) -> float | None:
-    return float(np.percentile(seconds, 99)) * 1_000 if seconds else None
+def _p99_milliseconds(seconds: list[Seconds]) -> float | None:
+    return float(np.percentile(np.concatenate(seconds), 99)) * 1_000 if seconds else None
 
 
 class Series:
@@ -42,18 +45,18 @@ class Series:
     def at(self, second: int) -> Second:
         return self._seconds.get(second, Second())
 
-    def add(self, result: Prediction) -> None:
-        self._of(result.planned_at).planned += 1
-        if not math.isnan(result.sent_at):
-            left = self._of(result.sent_at)
-            left.sent += 1
-            left.lags_seconds.append(result.sent_at - result.planned_at)
-        if result.status is Status.ANSWERED:
-            came_in = self._of(result.finished_at)
-            came_in.answered += 1
-            came_in.latencies_seconds.append(result.finished_at - result.planned_at)
-        elif result.status.is_error:
-            self._of(result.finished_at).errors += 1
+    def add(self, results: Columns) -> None:
+        everything = np.ones(len(results), dtype=np.bool_)
+        for second, mine in self._by_second(results.planned_at, everything):
+            second.planned += int(mine.sum())
+        for second, mine in self._by_second(results.sent_at, results.left):
+            second.sent += int(mine.sum())
+            second.lags_seconds.append(results.lag[mine])
+        for second, mine in self._by_second(results.finished_at, results.answered):
+            second.answered += int(mine.sum())
+            second.latencies_seconds.append(results.latency[mine])
+        for second, mine in self._by_second(results.finished_at, results.failed):
+            second.errors += int(mine.sum())
 
     def close(self) -> list[dict[str, Any]]:
         """One mapping a second, without gaps, from the first second of the run on."""
@@ -71,5 +74,10 @@ class Series:
             for second in (self.at(i),)
         ]
 
-    def _of(self, moment: float) -> Second:
-        return self._seconds[max(0, math.floor(moment))]
+    def _by_second(self, moments: Seconds, chosen: NDArray[np.bool_]) -> Iterator[tuple[Second, NDArray[np.bool_]]]:
+        """Each second in which one of the chosen moments lies, and which of them do."""
+        if not chosen.any():
+            return
+        seconds = np.where(chosen, np.maximum(np.floor(moments), 0), -1)
+        for second in set(seconds[chosen].tolist()):
+            yield self._seconds[int(second)], seconds == second

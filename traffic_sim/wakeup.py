@@ -40,6 +40,8 @@ class Alarm:
             self._fd = self._libc.timerfd_create(_CLOCK_MONOTONIC, _TFD_NONBLOCK | os.O_CLOEXEC)
         if self._fd >= 0:
             self._loop.add_reader(self._fd, self._ring)
+        self._setting = _Itimerspec(_Timespec(0, 0), _Timespec(0, 0))
+        self._setting_pointer = ctypes.byref(self._setting)
 
     def __enter__(self) -> Self:
         return self
@@ -60,9 +62,10 @@ class Alarm:
         nanoseconds = round(moment * 1e9)
         if nanoseconds <= time.monotonic_ns():
             return
-        setting = _Itimerspec(_Timespec(0, 0), _Timespec(*divmod(nanoseconds, 1_000_000_000)))
+        at = self._setting.value
+        at.seconds, at.nanoseconds = divmod(nanoseconds, 1_000_000_000)
         self._waiter = self._loop.create_future()
-        if self._libc.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, ctypes.byref(setting), None):
+        if self._libc.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, self._setting_pointer, None):
             raise OSError(ctypes.get_errno(), "timerfd_settime")
         await self._waiter
 

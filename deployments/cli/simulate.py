@@ -72,6 +72,9 @@ def simulate(
     ] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds to wait for an answer.", min=0)] = None,
     warm_up: Annotated[int | None, typer.Option(help="Requests before the clock starts, not counted.", min=0)] = None,
+    connections: Annotated[
+        int | None, typer.Option(help="Kept connections of http; a request that finds none free waits.", min=1)
+    ] = None,
     processes: Annotated[int | None, typer.Option(help="Processes that send.", min=1)] = None,
     seed_population: Annotated[
         int | None, typer.Option(help="The ranked world; must be the seed of the training data.")
@@ -135,6 +138,7 @@ def simulate(
         "feedback_delay_seconds": feedback_delay,
         "timeout_seconds": timeout,
         "warm_up_requests": warm_up,
+        "max_connections": connections,
         "processes": processes,
     }
     chosen = Scenario.from_yaml(scenario, {**_given(options), "seeds": _given(seeds)})

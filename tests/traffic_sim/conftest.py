@@ -159,7 +159,7 @@ def world() -> World:
 def simulate(target: FakeTarget) -> Callable[..., Run]:
     """Run a scenario against the fake target: 40 requests of 4 rows in half a second, unless told otherwise.
 
-    The limit on lag is out of the way: on a busy machine a test is not about how punctual it is.
+    The limits on lag and on the end are out of the way: on a busy machine a test is not about how punctual it is.
     """
 
     def run(**fields: Any) -> Run:
@@ -174,6 +174,7 @@ def simulate(target: FakeTarget) -> Callable[..., Run]:
             "feedback_delay_seconds": 0,
             "timeout_seconds": 20,
             "max_lag_p99_seconds": 60,
+            "end_grace_seconds": 60,
         }
         scenario = Scenario.from_mapping({**defaults, **fields}, "a test")
         plan = plan_of(scenario, some_encounters)

@@ -312,3 +312,41 @@ def test_ctrl_c_during_the_warm_up_shows_an_empty_table(simulate, target, proces
     assert run.exit_code == 130
     assert "interrupted" in shown(run)
     assert not active_children()
+
+
+async def slow(number, message):
+    await asyncio.sleep(0.02)
+    return 200, {"data": {"ndarray": [0.5] * len(message["data"]["ndarray"])}}
+
+
+def test_requests_wait_for_a_free_connection_in_order_and_the_wait_is_in_their_latency_not_in_the_lag(simulate, target):
+    target.behaviour = slow
+    run = simulate(max_connections=1, rate_records_per_second=1_600)  # 200 requests, one at a time: 4 s at least
+    summary = run.summary
+    assert summary.counts[Status.ANSWERED] == 200
+    ids = [message["data"]["ndarray"][0][0] for message in target.predictions]
+    assert ids == sorted(ids)
+    from_plan, from_send = summary.latency.percentiles(), summary.service.percentiles()
+    assert from_plan["max"] >= 3_400  # the last was planned within 0.5 s, and 199 x 20 ms stood before it
+    assert from_send["p50"] < from_plan["p50"] / 2
+    assert summary.waited.percentiles()["max"] >= from_plan["max"] / 2
+    assert summary.lag.percentiles()["p50"] < summary.waited.percentiles()["p50"]
+    assert "waited for one of 1 connections" in shown(run)
+
+
+def test_those_for_whom_no_connection_is_free_in_time_are_dropped_and_the_target_is_to_blame(simulate, target):
+    target.behaviour = never
+    run = simulate(max_connections=3, timeout_seconds=2)
+    assert run.summary.counts[Status.TIMED_OUT] + run.summary.counts[Status.DROPPED] == 40
+    assert run.summary.counts[Status.TIMED_OUT] >= 3
+    assert run.summary.generator_problem is None
+    assert run.exit_code == 1
+
+
+def test_a_mistake_of_ours_in_reading_an_answer_does_not_pass_for_a_short_run(simulate, monkeypatch):
+    def mistake(body, n_rows):
+        raise KeyError("ours")
+
+    monkeypatch.setattr("traffic_sim.transports.http.from_json", mistake)
+    with pytest.raises(KeyError, match="ours"):
+        simulate(timeout_seconds=2)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from model_server.metric_names import ARM_TAG, PREDICTOR_TAG
 from traffic_sim.results import UNKNOWN_PREDICTOR
@@ -18,8 +19,7 @@ class Malformed(ValueError):
     """Not a probability for each row; the text says what it is instead. Never leaves the transports."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
+class Scores(NamedTuple):
     """What a good answer says: one probability per row of the request, in its order."""
 
     values: tuple[float, ...]
@@ -42,8 +42,43 @@ def scores_of(values: Sequence[Any], n_rows: int, predictor: str) -> Scores:
     return Scores(tuple(map(float, values)), predictor)
 
 
+class _Tags(msgspec.Struct, frozen=True):
+    arm: str = msgspec.field(default="", name=ARM_TAG)
+    predictor: str = msgspec.field(default="", name=PREDICTOR_TAG)
+
+
+class _Meta(msgspec.Struct, frozen=True):
+    tags: _Tags = _Tags()
+
+
+class _Data(msgspec.Struct, frozen=True):
+    ndarray: list[float]
+
+
+class _Usual(msgspec.Struct, frozen=True):
+    """An answer as nearly all are; read in a fifth of the time that any answer takes."""
+
+    data: _Data
+    meta: _Meta = _Meta()
+
+
+_read_usual: Final = msgspec.json.Decoder(_Usual).decode
+
+
 def from_json(body: bytes, n_rows: int) -> Scores:
     """The scores in a REST answer. Errors: Malformed."""
+    try:
+        usual = _read_usual(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _from_any_json(body, n_rows)
+    values = usual.data.ndarray
+    if not values or len(values) != n_rows or not (min(values) >= 0.0 and max(values) <= 1.0):
+        return _from_any_json(body, n_rows)  # which says what is wrong
+    tags = usual.meta.tags
+    return Scores(tuple(values), tags.arm or tags.predictor or UNKNOWN_PREDICTOR)
+
+
+def _from_any_json(body: bytes, n_rows: int) -> Scores:
     try:
         message = json.loads(body)
     except ValueError as error:

@@ -11,7 +11,6 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -72,7 +71,7 @@ class SeldonClientTransport:
         answer = await self._in_thread(
             lambda: self._client.predict(data=payload.rows, names=NAMES, meta=payload.tags, headers=headers), n_rows
         )
-        return replace(answer, request_id=request_id)
+        return answer._replace(request_id=request_id)
 
     async def feedback(self, payload: Asked, answer: Answer, reward: int) -> Answer:
         # The client cannot build a Feedback message from a response that carries tags, so it gets the JSON form.

@@ -57,7 +57,7 @@ def scenario(tmp_path):
     (tmp_path / "test_data.csv").write_text("\n".join(lines) + "\n")
     path = tmp_path / "scenario.yaml"
     path.write_text(
-        f"world: replay\ndata: {tmp_path / 'test_data.csv'}\nmax_lag_p99_seconds: 60\n"
+        f"world: replay\ndata: {tmp_path / 'test_data.csv'}\nmax_lag_p99_seconds: 60\nend_grace_seconds: 60\n"
         "rate_records_per_second: 200\nrows_per_request: 4\nduration_seconds: 1\nfeedback_ratio: 1\n"
     )
     return path

@@ -11,7 +11,7 @@ from seldon_core.proto import prediction_pb2
 
 from model_server.impressions import NAMES
 from traffic_sim.messages import proto, rest
-from traffic_sim.messages.answers import MAX_REASON_LENGTH, Malformed, from_json, reason_of
+from traffic_sim.messages.answers import MAX_REASON_LENGTH, Malformed, from_json, from_message, reason_of
 
 
 def as_json(message, n_rows):
@@ -151,3 +151,35 @@ def test_feedback_carries_request_and_response_as_they_were():
     assert message.reward == 1
     assert json_format.MessageToDict(message.response) == response
     assert json_format.MessageToDict(message.request) == json.loads(rest.prediction(ROWS))
+
+
+tag = st.sampled_from([None, "", "a", "b", 1, True])
+value = st.one_of(st.floats(-0.5, 1.5), st.integers(-1, 2), st.booleans(), st.none(), st.just([0.5]))
+message = st.fixed_dictionaries(
+    {},
+    optional={
+        "data": st.fixed_dictionaries(
+            {}, optional={"ndarray": st.lists(value, max_size=3), "tensor": st.just({"shape": [1], "values": [0.5]})}
+        ),
+        "meta": st.one_of(
+            st.none(),
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "tags": st.one_of(st.none(), st.fixed_dictionaries({}, optional={"arm": tag, "predictor": tag}))
+                },
+            ),
+        ),
+    },
+)
+
+
+@given(message, st.integers(1, 2))
+def test_the_quick_reading_says_what_the_thorough_one_does(told, n_rows):
+    def said(read, body):
+        try:
+            return read(body, n_rows)
+        except Malformed as error:
+            return str(error)
+
+    assert said(from_json, json.dumps(told).encode()) == said(from_message, told)

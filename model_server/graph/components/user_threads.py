@@ -38,6 +38,8 @@ class UserThreads:
 
     def busy_seconds(self) -> float:
         """How long the longest call that has not come back has been under way."""
+        if not self._began:  # as it mostly is: this is asked for every request
+            return 0.0
         began = min(list(self._began.values()), default=None)
         return 0.0 if began is None else time.monotonic() - began
 

@@ -1,8 +1,8 @@
 """What does `kustomize/components/fused` gain on a cluster?
 
-Two deployments side by side behind one gateway: the base overlay with Seldon's executor over model and detector, and the
-same one fused into one container. REST through the gateway, one raw impression a request, 32 at a time. Where the Pods
-are processes of this machine, their CPU time for each answered request too, the gateway's apart.
+Two deployments side by side behind one gateway: the base overlay with Seldon's executor over model and detector, and
+the same one fused into one container. REST through the gateway, one raw impression a request, 32 at a time. Where the
+Pods are processes of this machine, their CPU time for each answered request too, the gateway's apart.
 
 FORKCAST_TEST_KUBECONFIG names the kubeconfig of a throw-away cluster with Seldon Core and Istio, FORKCAST_TEST_GATEWAY
 its gateway as 127.0.0.1:PORT, FORKCAST_TEST_MODELS_VOLUME the folder that its claim `models` in the namespace `seldon`

@@ -1,7 +1,7 @@
 """The command line: the arguments and the environment of Seldon's wrapper and of Seldon's executor -> Settings.
 
-Which of the two it stands in for is seen from what it is given: a class, or a graph (ENGINE_PREDICTOR or --file). A graph
-in GRAPH_SERVER_PREDICTOR stands in for both: it is served in a container as the executor would serve it.
+Which of the two it stands in for is seen from what it is given: a class, or a graph (ENGINE_PREDICTOR or --file). With
+a graph in GRAPH_SERVER_PREDICTOR it stands in for both: in a component's container it serves as the executor would.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ import promises
 import pytest
 import requests
 from google.protobuf import json_format
-from prometheus_client.parser import text_string_to_metric_families
 from site_on_a_cluster import GATEWAY, KUBECONFIG, MODELS_VOLUME, NAMESPACE
 from steady_load import Load
 
@@ -34,7 +33,11 @@ N_ASKED = 40
 """At even shares an arm is missed by all of them with odds of 2e-12."""
 EVENTS_OF_A_PREDICTION = 4
 """Seldon's executor tells the root's logger twice in each direction, if the root has children."""
-VARYING = ("ce-id", "ce-time", "ce-traceparent", "ce-requestid")
+SAID = {
+    *("ce-type", "ce-source", "ce-specversion", "ce-protocol", "ce-modelid", "ce-inferenceservicename"),
+    *("ce-namespace", "ce-endpoint", "content-type"),
+}
+"""Of the headers of an event, all that are the same for all requests of a predictor."""
 DOOR = 8000
 """Where Seldon's executor takes requests and tells its metrics; a fused predictor does too."""
 BAD = {"data": {"names": ["id"], "ndarray": [["x"]]}}
@@ -96,7 +99,7 @@ class Side:
         self.answers = {f"{name}-{i}": asked(cluster.url, f"{name}-{i}", promises.BODY) for i in range(N_ASKED)}
         self.refusals = [asked(cluster.url, f"{name}-bad-{i}", BAD) for i in range(3)]
         self.over_grpc = [asked_over_grpc() for _ in range(N_ASKED)]
-        one = next(iter(self.answers.values()))[1]
+        one = next(body for _, body in self.answers.values() if arm_of(body) == "champion")
         told = {"request": promises.BODY, "response": one, "reward": 1.0}
         feedback = cluster.url.replace("predictions", "feedback")
         self.feedback = [asked(feedback, f"{name}-fed-{i}", told) for i in range(N_ASKED)]
@@ -119,7 +122,7 @@ class Side:
         for puid, told in self.events.items():
             (arm,) = {headers["ce-endpoint"] for headers, _ in told}
             kind = "feedback" if "-fed-" in puid else "prediction"
-            plain = [frozenset({k: v for k, v in h.items() if k not in VARYING}.items()) for h, _ in told]
+            plain = [frozenset(pair for pair in h.items() if pair[0] in SAID) for h, _ in told]
             bodies = [json.dumps(json.loads(body), sort_keys=True) for _, body in told]
             found.setdefault((arm, kind), set()).add(frozenset(Counter(zip(plain, bodies, strict=True)).items()))
         return found

@@ -64,7 +64,10 @@ def rest_surface(graph: Graph, settings: Settings) -> Surface:
         "/api/v1.0/metadata": Route(metadata, gets, "metadata"),
     }
     if settings.is_a_container:  # whose probes are those of a component
-        routes |= {"/health/ping": Route(live, None, is_work=False), "/health/status": Route(healthy, None, is_work=False)}
+        routes |= {
+            "/health/ping": Route(live, None, is_work=False),
+            "/health/status": Route(healthy, None, is_work=False),
+        }
     for version in ("v0.1", "v1.0"):
         routes |= {
             f"/api/{version}/predictions": Route(predictions, posts, "predictions"),

@@ -17,7 +17,7 @@ NO_ENGINE: Final = "seldon.io/no-engine"
 
 
 def has_engine(predictor: Predictor) -> bool:
-    """Whether the operator puts Seldon's executor before the components; admission goes by the annotation's presence."""
+    """Whether Seldon's operator adds its executor; admission goes by the annotation's presence."""
     return predictor.annotations.get(NO_ENGINE, "").lower() != "true"
 
 

@@ -224,3 +224,10 @@ def test_one_container_is_left_and_the_change_lost_no_request(sides):
         assert executor.containers[arm] == {"classifier", "outlier-detector", "seldon-container-engine"}
         assert fused.containers[arm] == {"classifier"}
     assert load.failures == {}
+
+
+def test_status_tells_the_same_nodes_models_and_versions(sides):
+    executor, fused, _ = sides
+    arms = [[each["arms"] for each in side.status["deployments"][0]["predictors"]] for side in (executor, fused)]
+    assert arms[0] == arms[1]
+    assert "unknown" not in {arm["model_version"] for each in arms[1] for arm in each}

@@ -10,7 +10,7 @@ from deployments.seldon.differences import between_deployments
 from deployments.seldon.documents import documents
 from deployments.seldon.environment import container_ports, environment, variables
 from deployments.seldon.findings import Finding, InvalidDeployment, RefusedBy, Warned
-from deployments.seldon.fused import is_fused, unfolded
+from deployments.seldon.fused import unfolded
 from deployments.seldon.load import load_documents, sound
 from deployments.seldon.model import DEFAULT_NAMESPACE, Predictor, SeldonDeployment, Unit
 from deployments.seldon.orchestrator import engine_predictor, engine_variables, pod_annotations, podinfo
@@ -39,7 +39,6 @@ __all__ = [
     "engine_variables",
     "environment",
     "findings",
-    "is_fused",
     "load_documents",
     "model_uri",
     "pod_annotations",

@@ -40,9 +40,9 @@ def predictor_of(text: str, environ: Mapping[str, str], annotations: Mapping[str
     completed = {
         **tree,
         "name": identity.predictor or tree.get("name"),
-        "labels": {**identity.labels, **(tree.get("labels") or {})},
+        "labels": identity.labels or tree.get("labels"),
         "graph": _logged(tree["graph"], annotations),
-        "componentSpecs": [_imaged(spec, identity.image) for spec in tree.get("componentSpecs") or ()],
+        "componentSpecs": _imaged(tree.get("componentSpecs") or [], identity.image),
     }
     return from_dict(completed, VARIABLE, annotations)
 
@@ -54,10 +54,11 @@ def _logged(root: Mapping[str, Any], annotations: Mapping[str, str]) -> dict[str
     return {**root, "logger": {"mode": mode, "url": annotations.get(REQUEST_LOG_URL)}}
 
 
-def _imaged(component_spec: Any, image: str) -> Any:
-    """All of it runs in the one container's image."""
+def _imaged(component_specs: Any, image: str) -> list[dict[str, Any]]:
+    """All of it runs in the one container's image. Errors: InvalidPredictor."""
     try:
-        containers = [{**each, "image": each.get("image") or image} for each in component_spec["spec"]["containers"]]
+        containers = [each for spec in component_specs for each in spec["spec"]["containers"]]
+        imaged = [{**each, "image": each.get("image") or image} for each in containers]
     except (TypeError, KeyError, AttributeError) as error:
-        raise InvalidPredictor(f"{VARIABLE}: componentSpecs are objects, each with spec.containers") from error
-    return {**component_spec, "spec": {**component_spec["spec"], "containers": containers}}
+        raise InvalidPredictor(f"{VARIABLE}: componentSpecs is a list of objects with spec.containers") from error
+    return [{"spec": {"containers": imaged}}]

@@ -68,7 +68,16 @@ def test_the_root_alone_has_the_logger_that_annotations_say():
 
 
 @pytest.mark.parametrize(
-    "text", ["graph: [", "5", "{}", "graph: 5", "{graph: {name: a}, componentSpecs: [5]}", "{graph: {name: 5}}"]
+    "text",
+    [
+        "graph: [",
+        "5",
+        "{}",
+        "graph: 5",
+        "{graph: {name: a}, componentSpecs: [5]}",
+        "{graph: {name: 5}}",
+        "{graph: {name: a}, componentSpecs: 5}",
+    ],
 )
 def test_a_description_that_is_none_is_refused_by_the_name_of_its_variable(text):
     with pytest.raises(InvalidPredictor, match="GRAPH_SERVER_PREDICTOR"):

@@ -14,6 +14,7 @@ from deployments.cluster.pods import is_ready, troubles
 from deployments.cluster.readiness import Objects, all_pods_of, gateway_objects, owned, pods_of
 from deployments.cluster.wanted import ENGINE, Workload, workloads
 from deployments.seldon.claims import model_uri
+from deployments.seldon.fused import VARIABLE, unfolded
 from deployments.seldon.model import Predictor, SeldonDeployment, Unit
 from deployments.seldon.names import predictor_service
 from deployments.seldon.schema import parse
@@ -92,8 +93,9 @@ def versions_of(metadata: Any) -> dict[str, str]:
 
 
 def _engine_port(pod: Mapping[str, Any]) -> int | None:
+    """Of Seldon's executor, or of the graph server that is fused with what it would ask."""
     for container in pod["spec"]["containers"]:
-        if container["name"] == ENGINE:
+        if container["name"] == ENGINE or any(each["name"] == VARIABLE for each in container.get("env") or []):
             return next((port["containerPort"] for port in container["ports"] if port.get("name") == "http"), None)
     return None
 
@@ -122,7 +124,8 @@ def _predictors(
 ) -> Iterator[dict[str, Any]]:
     at_gateway = _gateway_percent(deployment, live, objects)
     there = list(workload_objects(deployment, live, objects))
-    for i, predictor in enumerate(deployment.spec.predictors):
+    whole = unfolded(deployment)
+    for i, predictor in enumerate(whole.spec.predictors):
         own = [each for workload, each in there if workload.predictor_index == i]
         pods = [pod for each in own for pod in all_pods_of(objects, each)]
         lone = sum(not each.shadow for each in deployment.spec.predictors) == 1 and not predictor.shadow

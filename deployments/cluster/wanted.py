@@ -12,7 +12,7 @@ from typing import Final
 
 from deployments.seldon.defaults import defaulted, has_separate_engine
 from deployments.seldon.findings import Place
-from deployments.seldon.graph_rules import NO_ENGINE
+from deployments.seldon.graph_rules import has_engine
 from deployments.seldon.model import ComponentSpec, Predictor, SeldonDeployment
 from deployments.seldon.names import pod_name, short_name
 
@@ -54,7 +54,7 @@ def workloads(deployment: SeldonDeployment) -> list[Workload]:
 def _of(whole: SeldonDeployment, predictor: Predictor, i: int) -> Iterator[Workload]:
     for j, component in enumerate(predictor.component_specs):
         yield Workload(pod_name(whole.name, predictor.name, j, component), i, j, _replicas(whole, predictor, component))
-    if has_separate_engine(whole) and predictor.annotations.get(NO_ENGINE, "").lower() != "true":
+    if has_separate_engine(whole) and has_engine(predictor):
         said = (predictor.svc_orch_spec.replicas, predictor.replicas, whole.spec.replicas)
         replicas = next((each for each in said if each is not None), None)
         yield Workload(short_name(f"{whole.name}-{predictor.name}-svc-orch"), i, None, replicas)

@@ -48,6 +48,7 @@ NOT_ENACTED: Final = frozenset(
     }
 )
 SELECTORS: Final = ("kind", "name", "namespace", "group", "version")
+LABELS: Final = "labelSelector"
 
 MAPS: Final = frozenset({"patches", "patchesJson6902", "replacements", "targets"})
 """Lists of maps; the others are of texts."""
@@ -178,9 +179,10 @@ def _same(found: list[Traced], patch: Traced) -> Iterator[Traced]:
 def _selected(found: list[Traced], target: Traced) -> Iterator[Traced]:
     if not isinstance(target.value, dict):
         raise BrokenPatch(target.spot, f"a target is a map, not {target.plain()!r}")
-    other = target.value.keys() - set(SELECTORS)
+    other = target.value.keys() - {*SELECTORS, LABELS}
     if other:
         raise NotEnacted(f"a target's {', '.join(sorted(other))}")
+    labels = _labels(target)
     for document in found:
         group, _, version = str(document.at("apiVersion")).rpartition("/")
         values = {
@@ -191,11 +193,26 @@ def _selected(found: list[Traced], target: Traced) -> Iterator[Traced]:
             "version": version,
         }
         try:
-            is_meant = all(_matches(str(target.at(key)), str(values[key] or "")) for key in target.value)
+            is_meant = all(
+                _matches(str(target.at(key)), str(values[key] or "")) for key in SELECTORS if key in target.value
+            )
         except re.error as error:
             raise BrokenPatch(target.spot, f"a target's pattern: {error}") from error
-        if is_meant:
+        own = document.at("metadata", "labels")
+        if is_meant and labels.items() <= (own if isinstance(own, dict) else {}).items():
             yield document
+
+
+def _labels(target: Traced) -> dict[str, str]:
+    """Those that a target asks for: key=value, or several with commas between. Errors: NotEnacted for other forms."""
+    asked = target.at(LABELS)
+    if asked is None:
+        return {}
+    found = [re.fullmatch(r"([\w./-]+)=([\w.-]*)", part.strip()) for part in str(asked).split(",")]
+    pairs = [(each[1], each[2]) for each in found if each is not None]
+    if len(pairs) != len(found):
+        raise NotEnacted(f"the {LABELS} {asked}")
+    return dict(pairs)
 
 
 def _set_namespace(found: list[Traced], namespace: Traced) -> None:

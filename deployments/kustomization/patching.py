@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from deployments.kustomization.traced import Spot, Traced
+
+_STEP: Final = r"(?:[\w*/-]+|\[[\w-]+=[\w-]+\])"
+"""Of a replacement's field path; what has a dot in it is not done here."""
 
 
 class BrokenPatch(Exception):
@@ -144,10 +147,13 @@ def merge(document: Traced, patch: Traced) -> None:
 
 
 def replace_field(document: Traced, path: str, value: Traced, *, create: bool) -> None:
-    """A target of a replacement: a path with dots, where * is each item of a list. Errors: NotEnacted."""
-    if not re.fullmatch(r"[\w*-]+(\.[\w*-]+)*", path):
+    """A target of a replacement: a path with dots, where * is each item of a list and [name=x] those of that name.
+
+    Errors: NotEnacted.
+    """
+    if not re.fullmatch(rf"{_STEP}(\.{_STEP})*", path) or (create and "[" in path):
         raise NotEnacted(f"the field path {path}")
-    *above, last = path.split(".")
+    *above, last = re.findall(_STEP, path)
     for parent in _matching(document, above, create=create):
         if isinstance(parent.value, dict) and (create or last in parent.value):
             parent.value[last] = value.copy()
@@ -160,6 +166,9 @@ def _matching(node: Traced, steps: list[str], *, create: bool) -> Iterator[Trace
     step, *rest = steps
     if step == "*" and isinstance(node.value, list):
         children = list(node.value)
+    elif step.startswith("["):
+        key, _, wanted = step[1:-1].partition("=")
+        children = [each for each in node.value if each.at(key) == wanted] if isinstance(node.value, list) else []
     else:
         if create and isinstance(node.value, dict) and step != "*" and step not in node.value:
             node.value[step] = Traced({}, node.spot)

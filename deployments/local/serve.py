@@ -19,12 +19,13 @@ from deployments.local.refusals import require_supported
 from deployments.local.runtime import OnLine, Runtime, Say
 from deployments.local.settings import Settings
 from deployments.local.state import StateFolder
-from deployments.seldon import load_documents
+from deployments.seldon import load_documents, unfolded
 
 
 def plan_of(text: str, source: str, volumes: Path, *, isolated: bool = False) -> Plan:
     """Rendered YAML -> what should run. Errors: InvalidDeployment, UnsupportedOverlay, ModelMissing."""
-    deployments = load_documents(text, source)
+    # One process runs the whole graph of a predictor here in any case.
+    deployments = list(map(unfolded, load_documents(text, source)))
     require_supported(deployments, isolated=isolated)  # before its models are looked for
     return plan(
         deployments,

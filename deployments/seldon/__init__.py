@@ -10,6 +10,7 @@ from deployments.seldon.differences import between_deployments
 from deployments.seldon.documents import documents
 from deployments.seldon.environment import container_ports, environment, variables
 from deployments.seldon.findings import Finding, InvalidDeployment, RefusedBy, Warned
+from deployments.seldon.fused import unfolded
 from deployments.seldon.load import load_documents, sound
 from deployments.seldon.model import DEFAULT_NAMESPACE, Predictor, SeldonDeployment, Unit
 from deployments.seldon.orchestrator import engine_predictor, engine_variables, pod_annotations, podinfo
@@ -43,6 +44,7 @@ __all__ = [
     "pod_annotations",
     "podinfo",
     "sound",
+    "unfolded",
     "variables",
     "verdicts",
     "webhook_message",

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from deployments.seldon.findings import Finding, Place, RefusedBy, go_quoted, written
+from deployments.seldon.fused import fused_findings
 from deployments.seldon.model import Predictor, SeldonDeployment, Unit
 from deployments.seldon.operator_rules import GATEWAY_NUMBERS, is_go_integer, looked_up
 from deployments.seldon.pods import Container
@@ -36,6 +37,7 @@ def breakages(deployment: SeldonDeployment) -> Iterator[Finding]:
         yield from _wiped_environments(predictor, place)
         yield from _containers(predictor, place)
         yield from _repeated_nodes(predictor.graph, (*place, "graph"), set())
+    yield from fused_findings(deployment)
 
 
 def annotations_of_pods(deployment: SeldonDeployment) -> Iterator[tuple[Mapping[str, str], Place]]:

@@ -16,6 +16,11 @@ UNKNOWN_TYPE: Final = "UNKNOWN_TYPE"
 NO_ENGINE: Final = "seldon.io/no-engine"
 
 
+def has_engine(predictor: Predictor) -> bool:
+    """Whether Seldon's operator adds its executor; admission goes by the annotation's presence."""
+    return predictor.annotations.get(NO_ENGINE, "").lower() != "true"
+
+
 def predictors_and_graphs(spec: DeploymentSpec) -> Iterator[Finding]:
     seen: set[str] = set()
     for i, predictor in enumerate(spec.predictors):

@@ -14,7 +14,7 @@ from typing import Final
 from deployments.seldon import servers
 from deployments.seldon.defaults import SEPARATE_ENGINE, defaulted, has_separate_engine
 from deployments.seldon.findings import Finding, Place, RefusedBy, go_quoted, written
-from deployments.seldon.graph_rules import NO_ENGINE
+from deployments.seldon.graph_rules import has_engine
 from deployments.seldon.model import Predictor, SeldonDeployment, Unit
 from deployments.seldon.name_rules import names
 
@@ -153,7 +153,7 @@ def _engines_without_place(deployment: SeldonDeployment) -> Iterator[Finding]:
     if has_separate_engine(deployment):
         return
     for i, predictor in enumerate(defaulted(deployment).spec.predictors):
-        if predictor.annotations.get(NO_ENGINE, "").lower() == "true":
+        if not has_engine(predictor):
             continue  # none is to be placed
         hosts = {unit.endpoint.service_host for unit in predictor.graph.walk() if unit.endpoint is not None}
         if "localhost" not in hosts:

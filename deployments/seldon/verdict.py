@@ -9,6 +9,7 @@ from typing import Any
 from deployments.seldon.differences import CONTROLLER_ID, gateway_differences
 from deployments.seldon.documents import Document, documents
 from deployments.seldon.findings import Finding, RefusedBy, Warned, go_quoted
+from deployments.seldon.fused import engineless_differences
 from deployments.seldon.model import GROUP, KIND, SeldonDeployment
 from deployments.seldon.pod_differences import pod_differences
 from deployments.seldon.rules import findings, webhook_message
@@ -90,6 +91,7 @@ def _judged(deployment: SeldonDeployment) -> Iterator[Finding]:
 def _warned(deployment: SeldonDeployment) -> Iterator[Warned]:
     yield from gateway_differences(deployment)
     yield from pod_differences(deployment)
+    yield from engineless_differences(deployment)
 
 
 def _message(content: Any, name: str, found: list[Finding]) -> str | None:

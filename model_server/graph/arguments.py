@@ -18,6 +18,9 @@ Serve a Seldon component, or a whole Seldon inference graph, in one program.
       a Python class, in place of `seldon-core-microservice`: the same arguments, variables, ports and paths
   python -m model_server.graph --file deployment.yaml --predictor champion --http_port 8000 --grpc_port 5001
       a predictor of a SeldonDeployment, in place of Seldon's executor (whose variable ENGINE_PREDICTOR does as well)
+  GRAPH_SERVER_PREDICTOR='{"graph": ..., "componentSpecs": ...}' python -m model_server.graph
+      a predictor in the place of one component's container, without an executor (annotation seldon.io/no-engine);
+      YAML or JSON; its name, labels and image are the container's, its namespace is in GRAPH_SERVER_NAMESPACE
 
 Nodes of a graph without an endpoint run in this process, by the MODEL_NAME of their container or as XGBOOST_SERVER;
 all others are called over REST or gRPC, as the executor calls them."""

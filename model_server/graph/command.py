@@ -1,6 +1,7 @@
 """The command line: the arguments and the environment of Seldon's wrapper and of Seldon's executor -> Settings.
 
-Which of the two it stands in for is seen from what it is given: a class, or a graph (ENGINE_PREDICTOR or --file).
+Which of the two it stands in for is seen from what it is given: a class, or a graph (ENGINE_PREDICTOR or --file). With
+a graph in GRAPH_SERVER_PREDICTOR it stands in for both: in a component's container it serves as the executor would.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from model_server.errors import ModelServerError
-from model_server.graph import logs
+from model_server.graph import fused, logs
 from model_server.graph.annotations import read_annotations
 from model_server.graph.arguments import parser
 from model_server.graph.errors import InvalidPredictor
@@ -48,10 +49,16 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     """Errors: InvalidPredictor."""
     class_name = arguments.interface_name
-    if class_name is None and arguments.file is None and "ENGINE_PREDICTOR" not in environ:
+    is_said = class_name is not None or arguments.file is not None or "ENGINE_PREDICTOR" in environ
+    is_fused = not is_said and bool(environ.get(fused.VARIABLE))
+    if not is_said and not is_fused:
         class_name = environ.get("MODEL_NAME")
-    predictor = None if class_name else _predictor(arguments, environ)
-    annotations = {**(predictor.annotations if predictor else {}), **read_annotations(arguments.annotations)}
+    annotations = read_annotations(arguments.annotations)
+    if is_fused:
+        predictor: Predictor | None = fused.predictor_of(environ[fused.VARIABLE], environ, annotations)
+    else:
+        predictor = None if class_name else _predictor(arguments, environ)
+    annotations = {**(predictor.annotations if predictor else {}), **annotations}
     max_message = _whole_number(annotations, GRPC_MAX_MESSAGE_SIZE)
     defaults = Limits()
     limits = Limits(
@@ -86,19 +93,35 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Se
             metrics_path=environ.get("PREDICTIVE_UNIT_METRICS_ENDPOINT", "/metrics"),
             **common,
         )
+    whose = _of_a_container(arguments, environ, common["http_port"]) if is_fused else _of_an_executor(arguments)
     return Settings(
         predictor=predictor,
-        deployment=arguments.sdep,
-        namespace=arguments.namespace,
         grpc_port=arguments.grpc_port or 5000,
-        metrics_path=arguments.prometheus_path,
         full_health_checks=arguments.full_health_checks,
         log_queue_length=arguments.log_work_buffer_size,
         log_default_url=environ.get("REQUEST_LOGGER_DEFAULT_ENDPOINT", "http://default-broker"),
         cors_origins=environ.get("CORS_ALLOWED_ORIGINS", Settings.cors_origins),
         cors_headers=environ.get("CORS_ALLOWED_HEADERS", Settings.cors_headers),
+        **whose,
         **common,
     )
+
+
+def _of_an_executor(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Seldon's operator tells it by arguments, and scrapes its metrics where it serves."""
+    named = {"deployment": arguments.sdep, "namespace": arguments.namespace}
+    return {**named, "metrics_path": arguments.prometheus_path}
+
+
+def _of_a_container(arguments: argparse.Namespace, environ: Mapping[str, str], http_port: int) -> dict[str, Any]:
+    """Seldon's operator tells it by variables, and scrapes its metrics on a port of their own."""
+    return {
+        "deployment": arguments.sdep or environ.get("SELDON_DEPLOYMENT_ID", ""),
+        "namespace": arguments.namespace or environ.get(fused.NAMESPACE_VARIABLE, ""),
+        "metrics_path": environ.get("PREDICTIVE_UNIT_METRICS_ENDPOINT", arguments.prometheus_path),
+        "metrics_port": None if arguments.metrics_port == http_port else arguments.metrics_port,
+        "is_a_container": True,
+    }
 
 
 def _predictor(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Predictor:
@@ -112,7 +135,7 @@ def _predictor(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Pre
     if not encoded:
         raise InvalidPredictor(
             "nothing to serve: name a Python class (or set MODEL_NAME), or give a graph with --file or the variable "
-            "ENGINE_PREDICTOR; --help shows examples"
+            f"ENGINE_PREDICTOR or {fused.VARIABLE}; --help shows examples"
         )
     return from_engine_predictor(encoded)
 

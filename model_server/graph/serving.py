@@ -26,10 +26,16 @@ class Readiness:
         self._full_health_checks = full_health_checks
 
     async def is_ready(self) -> bool:
+        return await self._all(thoroughly=self._full_health_checks)
+
+    async def is_healthy(self) -> bool:
+        """By each component's own health check, in any case."""
+        return await self._all(thoroughly=True)
+
+    async def _all(self, *, thoroughly: bool) -> bool:
         if self._is_draining():
             return False
-        asked = (each.is_ready(thoroughly=self._full_health_checks) for each in self._components)
-        return all(await asyncio.gather(*asked))
+        return all(await asyncio.gather(*(each.is_ready(thoroughly=thoroughly) for each in self._components)))
 
 
 class Graph:
@@ -37,6 +43,7 @@ class Graph:
         self._predictor = predictor
         self._walk = walk
         self.is_ready = readiness.is_ready
+        self.is_healthy = readiness.is_healthy
         self.predict = walk.predict
         self.send_feedback = walk.send_feedback
 

@@ -35,6 +35,8 @@ class Settings:
     """Of that component: name, value, type."""
     predictor: Predictor | None = None
     """A whole graph, served as Seldon's executor would."""
+    is_a_container: bool = False
+    """Whether the graph is in the place of one component's container, and so is asked for its health like one."""
 
     deployment: str = ""
     namespace: str = ""

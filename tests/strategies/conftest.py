@@ -1,8 +1,12 @@
+import shutil
 import socket
 from contextlib import closing
+from pathlib import Path
 
+import promises
 import pytest
 from site_here import Here
+from site_on_a_cluster import MODELS_VOLUME, NAMESPACE, Cluster
 
 
 @pytest.fixture(scope="module")
@@ -17,3 +21,19 @@ def here(models, detector, tmp_path_factory):
         yield site
     finally:
         site.down()
+
+
+@pytest.fixture(scope="module")
+def cluster(models, detector):
+    """With the models on its claim, and nothing of ours left in the end."""
+    assert detector.parent == models
+    for folder in models.iterdir():
+        shutil.copytree(folder, Path(MODELS_VOLUME) / folder.name, dirs_exist_ok=True)
+    site = Cluster()
+    site.kubectl("apply", "-k", promises.KUSTOMIZE / "namespace")
+    yield site
+    site.forkcast("down")
+    left = site.kubectl(
+        "get", "sdep,deployments,replicasets,pods,services,virtualservices", "-n", NAMESPACE, "-o", "name"
+    )
+    assert left == ""

@@ -60,15 +60,20 @@ class Cluster:
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
     def seen_by(self, predictor):
-        with self._proxy() as address:
-            return sum(self._seen_by_pod(address, pod["metadata"]["name"]) for pod in self.pods(predictor))
-
-    def _seen_by_pod(self, address, pod):
-        page = f"{address}/api/v1/namespaces/{NAMESPACE}/pods/{pod}:8000/proxy/prometheus"
-        with urllib.request.urlopen(page, timeout=30) as answer:
-            text = answer.read().decode()
-        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        samples = [each for pod in self.pods(predictor) for each in self.samples(pod, 8000)]
         return sum(s.value for s in samples if s.name == SERVED and s.labels["service"] == "predictions")
+
+    def samples(self, pod, port):
+        """What one of a Pod's ports tells Prometheus."""
+        text = self.page(pod, port, "prometheus")
+        return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+    def page(self, pod, port, path=""):
+        name = pod["metadata"]["name"]
+        with self._proxy() as address:
+            page = f"{address}/api/v1/namespaces/{NAMESPACE}/pods/{name}:{port}/proxy/{path}"
+            with urllib.request.urlopen(page, timeout=30) as answer:
+                return answer.read().decode()
 
     @contextmanager
     def _proxy(self):

@@ -78,3 +78,15 @@ def test_blue_green_switches_between_two_requests_and_back_and_starts_nothing_an
         assert {ask() for _ in range(20)} == {"champion"}
     assert load.failures == {}
     assert here.processes() == before
+
+
+def test_an_overlay_that_is_fused_is_what_runs_already(here, tmp_path):
+    here.bring("ab-test")
+    before = here.processes()
+    top = promises.above(tmp_path)
+    (tmp_path / "kustomization.yaml").write_text(
+        f"resources: [{top}/overlays/ab-test]\ncomponents: [{top}/components/fused]\n"
+    )
+    here.bring(tmp_path)
+    assert here.processes() == before
+    assert set(ask_many(here.url, 60, body=promises.BODY)) == {"champion", "challenger"}  # odds of missing one: 2e-18

@@ -6,15 +6,13 @@ one before has left.
 """
 
 import json
-import shutil
 import signal
-from pathlib import Path
 
 import numpy as np
 import promises
 import pytest
 from seldon_core.seldon_client import SeldonClient
-from site_on_a_cluster import ENGINE, GATEWAY, KUBECONFIG, MODELS_VOLUME, NAMESPACE, Cluster, processes_of_container
+from site_on_a_cluster import ENGINE, GATEWAY, KUBECONFIG, MODELS_VOLUME, NAMESPACE, processes_of_container
 from steady_load import Load
 
 from model_server.install_model import InstallModel
@@ -30,22 +28,6 @@ pytestmark = [
     ),
 ]
 RATE_PER_SECOND = 50
-
-
-@pytest.fixture(scope="module")
-def cluster(models, detector):
-    """With the models on its claim, and nothing of ours left in the end."""
-    assert detector.parent == models
-    for folder in models.iterdir():
-        shutil.copytree(folder, Path(MODELS_VOLUME) / folder.name, dirs_exist_ok=True)
-    site = Cluster()
-    site.kubectl("apply", "-k", promises.KUSTOMIZE / "namespace")
-    yield site
-    site.forkcast("down")
-    left = site.kubectl(
-        "get", "sdep,deployments,replicasets,pods,services,virtualservices", "-n", NAMESPACE, "-o", "name"
-    )
-    assert left == ""
 
 
 def client():

@@ -44,6 +44,9 @@ def rest_surface(graph: Graph, settings: Settings) -> Surface:
         is_ready = await graph.is_ready()
         return Response(status=200 if is_ready else 503, content_type=None)
 
+    async def healthy(_: Request) -> Response:
+        return Response(status=200 if await graph.is_healthy() else 503, content_type=None)
+
     async def live(_: Request) -> Response:
         return Response(content_type=None)
 
@@ -60,6 +63,11 @@ def rest_surface(graph: Graph, settings: Settings) -> Surface:
         "/api/v1.0/health/status": Route(live, gets, "status", is_work=False),
         "/api/v1.0/metadata": Route(metadata, gets, "metadata"),
     }
+    if settings.is_a_container:  # whose probes are those of a component
+        routes |= {
+            "/health/ping": Route(live, None, is_work=False),
+            "/health/status": Route(healthy, None, is_work=False),
+        }
     for version in ("v0.1", "v1.0"):
         routes |= {
             f"/api/{version}/predictions": Route(predictions, posts, "predictions"),

@@ -82,6 +82,31 @@ def test_only_ready_pods_with_an_orchestrator_are_asked_for_versions():
     assert list(ready_engines(objects)) == [("sd", "b", "sd-b-0-m-1-x", 8000)]
 
 
+FUSED = """\
+                env:
+                  - name: GRAPH_SERVER_PREDICTOR
+                    value: |
+                      graph: {name: d, type: TRANSFORMER, children: [{name: m, type: MODEL}]}
+                      componentSpecs:
+                        - spec:
+                            containers:
+                              - {name: d, env: [{name: MODEL_NAME, value: a.D}]}
+                              - {name: m, env: [{name: MODEL_NAME, value: a.M}]}
+"""
+
+
+def test_a_graph_in_one_container_is_told_by_its_nodes_and_asked_where_it_listens():
+    text = TEXT.replace("name: b\n", 'name: b\n      annotations: {seldon.io/no-engine: "true"}\n') + FUSED
+    objects = a_served_deployment(text)
+    ports = [{"name": "metrics", "containerPort": 6000}, {"name": "http", "containerPort": 8000}]
+    container = {"name": "m", "env": [{"name": "GRAPH_SERVER_PREDICTOR", "value": "x"}], "ports": ports}
+    objects["Pod"][1]["spec"]["containers"] = [container]
+    _, b = told(objects, {("sd", "b", "d"): "3"})["predictors"]
+    arms = [(each["node"], each["type"], each["image"], each["model_version"]) for each in b["arms"]]
+    assert arms == [("d", "TRANSFORMER", "model:2", "3"), ("m", "MODEL", "model:2", "unknown")]
+    assert ("sd", "b", "sd-b-0-m-1-x", 8000) in list(ready_engines(objects))
+
+
 def test_versions_are_read_from_what_an_orchestrator_answers_and_nonsense_is_no_version():
     assert versions_of({"models": {"m": {"versions": ["1", "2"]}, "n": {"versions": []}, "o": {}}}) == {"m": "1, 2"}
     assert versions_of([]) == versions_of({"models": 1}) == versions_of("x") == {}

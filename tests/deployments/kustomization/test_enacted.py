@@ -60,6 +60,33 @@ def test_resources_components_patches_and_namespace_take_effect_in_kustomizes_or
     assert deployment["spec"] == {"protocol": "seldon", "predictors": [{"name": "a", "traffic": 7, "replicas": 3}]}
 
 
+def chosen_by(labels, selector):
+    metadata = {"name": "x", **({} if labels is None else {"labels": labels})}
+    target = {"kind": "SeldonDeployment", "labelSelector": selector}
+    more = {
+        "base/d.yaml": {**FILES["base/d.yaml"], "metadata": metadata},
+        "o/kustomization.yaml": {"resources": ["../base"], "patches": [{"target": target, "path": "p.yaml"}]},
+    }
+    (deployment,) = built(FILES | more)
+    return deployment["spec"]["predictors"][0]["traffic"] == 7
+
+
+@pytest.mark.parametrize(
+    ("labels", "is_chosen"),
+    [(None, False), ({}, False), ({"a/b": "one"}, False), ({"a/b": "two"}, True), ({"a/b": "two", "c": "d"}, True)],
+)
+def test_a_patch_for_a_label_reaches_those_that_have_it(labels, is_chosen):
+    assert chosen_by(labels, "a/b=two") is is_chosen
+
+
+def test_several_labels_are_all_asked_for_and_other_selectors_are_not_guessed():
+    assert chosen_by({"a": "1", "b": "2"}, "a=1,b=2")
+    assert not chosen_by({"a": "1"}, "a=1,b=2")
+    for selector in ("a in (1)", "a!=1", "a", "a==1"):
+        with pytest.raises(NotEnacted):
+            chosen_by({"a": "1"}, selector)
+
+
 def test_one_that_takes_itself_in_is_refused():
     with pytest.raises(BrokenPatch, match=r"^o/kustomization.yaml:1: it takes itself in, by o, base$"):
         built(FILES | {"base/kustomization.yaml": {"resources": ["../o"]}})

@@ -58,9 +58,10 @@ def assert_each_value_stands_on_its_line(folder):
         spot = origins.spot(content, place)
         assert spot is not None, place
         value = value_at(content, place)
-        line = Path(spot.file).read_text().splitlines()[spot.line - 1]
+        lines = Path(spot.file).read_text().splitlines()[spot.line - 1 :]
         if isinstance(value, str | int) and not isinstance(value, bool):
-            assert str(value) in line, (place, spot)
+            first, *more = str(value).splitlines()  # a text of several lines stands below its key
+            assert first in lines[1 if more else 0], (place, spot)
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
@@ -145,7 +146,7 @@ def test_what_is_not_built_here_is_no_guess(overlay):
     assert spot_of(folder, *image) is None
     assert spot_of(folder, *TRAFFIC) == ("deployment.yaml", 8), "the image alone is another"
     assert spot_of(overlay("namePrefix: my-\n"), *TRAFFIC) is None
-    selected = INLINE.replace("{kind: SeldonDeployment}", "{kind: SeldonDeployment, labelSelector: a=b}")
+    selected = INLINE.replace("{kind: SeldonDeployment}", "{kind: SeldonDeployment, annotationSelector: a=b}")
     assert spot_of(overlay(selected), *TRAFFIC) is None
 
 

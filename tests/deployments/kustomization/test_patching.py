@@ -85,6 +85,18 @@ def test_a_replacement_reaches_each_item_and_makes_what_is_missing_only_if_told(
     assert document.plain() == {"a": [{"b": 7, "c": {"d": 7}}, {"c": {"d": 7}}]}
 
 
+def test_a_replacement_reaches_the_items_of_a_name_and_a_key_with_a_slash():
+    document = traced("{a: [{l: [{name: x, v: 1}, {name: y, v: 2}]}, {l: [{name: x, v: 3}]}, {l: 5}]}")
+    replace_field(document, "a.*.l.[name=x].v", traced("7"), create=False)
+    assert document.plain() == {
+        "a": [{"l": [{"name": "x", "v": 7}, {"name": "y", "v": 2}]}, {"l": [{"name": "x", "v": 7}]}, {"l": 5}]
+    }
+    replace_field(document, "b.c/d", traced("8"), create=True)
+    assert document.plain()["b"] == {"c/d": 8}
+    with pytest.raises(NotEnacted):
+        replace_field(document, "a.*.l.[name=z].v", traced("7"), create=True)
+
+
 TREES = st.recursive(
     st.one_of(st.integers(0, 9), st.booleans(), st.text("ab/~", max_size=2)),
     lambda inner: st.one_of(

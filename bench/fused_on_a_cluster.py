@@ -27,6 +27,7 @@ from pathlib import Path
 
 import psutil
 from rig import harness, served
+from rig.world import world
 
 from deployments.render import kubectl_program
 
@@ -60,12 +61,12 @@ def main() -> None:
         return
     facts = harness.machine()
     served.onto_the_last_core()
-    with served.world() as world, ExitStack() as stack:
-        for folder in (world.champion, world.detector):
+    with world() as made, ExitStack() as stack:
+        for folder in (made.champion, made.detector):
             shutil.copytree(folder, Path(os.environ[VARIABLES[2]]) / folder.name, dirs_exist_ok=True)
         _kubectl("apply", "-k", KUSTOMIZE / "namespace")
         sides = {name: stack.enter_context(_deployed(name, above, int(port))) for name, above in SIDES.items()}
-        requests = {name: served.requests_of(each.gateway, world.bodies(1)) for name, each in sides.items()}
+        requests = {name: served.requests_of(each.gateway, made.bodies(1)) for name, each in sides.items()}
 
         def rate(name: str) -> float:
             load = served.rest_load(sides[name].gateway, requests[name], at_once=32, seconds=asked.seconds)
@@ -104,7 +105,7 @@ def _deployed(name: str, above: Sequence[str], port: int) -> Iterator[Deployed]:
             _kubectl("wait", "-n", NAMESPACE, available, f"sdep/{deployment}", f"--timeout={AVAILABLE_SECONDS}s")
             path = f"/seldon/{NAMESPACE}/{deployment}/api/v1.0/predictions"
             _await_route(f"http://127.0.0.1:{port}{path.replace('api/v1.0/predictions', 'ready')}")
-            yield Deployed(deployment, served.Server(port, port, 0, path), _processes_of(deployment))
+            yield Deployed(deployment, served.Server(port, port, (), path), _processes_of(deployment))
         finally:
             _kubectl("delete", "-k", folder)
 

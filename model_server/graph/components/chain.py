@@ -1,4 +1,4 @@
-"""Components in this process that a request goes through one after the other: many requests are taken through at once."""
+"""Components in this process that a request goes through one after the other: many are taken through at once."""
 
 from __future__ import annotations
 

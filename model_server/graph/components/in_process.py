@@ -155,7 +155,7 @@ class InProcess:
             told.__cause__ = error
         return told
 
-    async def _measured(  # noqa: PLR0917 -- as above
+    async def _measured(
         self, service: str, method: str, work: Callable[[], Message], messages: Sequence[Message], context: Context
     ) -> Message:
         """What `work`, on a thread of the component's, makes of the messages: counted as the executor counts calls."""

@@ -25,9 +25,7 @@ def told_as(verb: Verb, context: Context) -> tuple[str, str]:
 class JointCalls:
     """A `Link`: of one component, and one verb of it that is row-wise."""
 
-    def __init__(
-        self, component: InProcess, verb: Verb, answer_many: Callable[[Sequence[Message]], Answers]
-    ) -> None:
+    def __init__(self, component: InProcess, verb: Verb, answer_many: Callable[[Sequence[Message]], Answers]) -> None:
         self._component = component
         self._verb = verb
         self.answer_many = answer_many

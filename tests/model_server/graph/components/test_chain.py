@@ -27,7 +27,8 @@ class Told:
     def __init__(self):
         self.calls, self.batches, self.timeouts = [], [], []
 
-    def called(self, node, image, service, method, code, seconds):
+    def called(self, node, image, *told):
+        service, _, code, seconds = told
         assert 0 <= seconds < LONG
         self.calls.append((node, service, code))
 

@@ -13,8 +13,9 @@ from rich.console import Console
 from deployments.cli.local import DEFAULT_STATE
 from deployments.errors import DeploymentsError
 from deployments.local import client
+from deployments.local.starter import GATEWAY_THREADS
 from deployments.local.state import StateFolder
-from traffic_sim.limit.probing import MACHINE, CpuSeconds, Probe, probes
+from traffic_sim.limit.probing import MACHINE, CpuSeconds, Probe, Watch, probes
 from traffic_sim.limit.report import limit_record, show_limit, told
 from traffic_sim.limit.search import Search
 from traffic_sim.limit.slo import Slo
@@ -24,6 +25,7 @@ from traffic_sim.scenario import MAX_RECORDS, MAX_REQUESTS, Scenario
 from traffic_sim.simulate import INTERRUPTED_EXIT_CODE, Run, carry_out, plan_of
 from traffic_sim.worlds import encounters
 
+ENVOY: Final = "Envoy"
 LEAST_REQUESTS: Final = 100
 """Of a probe: fewer have no p99."""
 
@@ -47,10 +49,11 @@ def find_limit(
 
         return run
 
+    watch = Watch(sampler(chosen.gateway), {ENVOY: GATEWAY_THREADS})
     done: list[Probe] = []
     was_interrupted = False
     try:
-        for probe in probes(chosen, search, slo, prepare, sampler(chosen.gateway)):
+        for probe in probes(chosen, search, slo, prepare, watch):
             done.append(probe)
             errors.print(told(probe), highlight=False, markup=False, soft_wrap=True)
             was_interrupted = probe.was_interrupted
@@ -86,7 +89,7 @@ def _processes(gateway: str) -> dict[str, psutil.Process]:
         return {}
     if status["gateway"].rpartition(":")[2] != gateway.rpartition(":")[2]:
         return {}
-    named = {"Envoy": status["envoy"]["pid"]}
+    named = {ENVOY: status["envoy"]["pid"]}
     for predictor in status["predictors"]:
         name = f"predictor {predictor['predictor']}"
         named[name] = predictor["pid"]

@@ -9,7 +9,7 @@ import signal
 import pytest
 from rich.console import Console
 
-from traffic_sim.limit.probing import MACHINE, probes
+from traffic_sim.limit.probing import MACHINE, Watch, probes
 from traffic_sim.limit.report import limit_record, show_limit
 from traffic_sim.limit.search import Search
 from traffic_sim.limit.slo import Slo
@@ -60,7 +60,7 @@ def search(target, world):
             plan = plan_of(asked, world)
             return lambda: asyncio.run(carry_out(asked, plan, Progress(Console(file=io.StringIO()), 1)))
 
-        done = list(probes(scenario, SEARCH, slo, prepare, lambda: {MACHINE: 0.0, "gateway": 0.0}))
+        done = list(probes(scenario, SEARCH, slo, prepare, Watch(lambda: {MACHINE: 0.0, "gateway": 0.0})))
         interrupted = any(probe.was_interrupted for probe in done)
         record = limit_record(scenario, slo, SEARCH, done, was_interrupted=interrupted)
         console = Console(file=io.StringIO(), width=140)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from traffic_sim.limit.saturation import Load, saturated
@@ -17,6 +17,15 @@ from traffic_sim.simulate import Run
 MACHINE = "machine"
 type CpuSeconds = Callable[[], Mapping[str, float]]
 """CPU seconds so far by part of the target, and of all that runs on this machine by MACHINE."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How the target's processes on this machine are seen."""
+
+    cpu_seconds: CpuSeconds
+    threads: Mapping[str, int] = field(default_factory=dict)
+    """By part, where more than one thread works."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,7 @@ def probes(
     search: Search,
     slo: Slo,
     prepare: Callable[[Scenario], Callable[[], Run]],
-    cpu_seconds: CpuSeconds,
+    watch: Watch,
 ) -> Iterator[Probe]:
     """Each probe as it is done, until the limit is known or one is interrupted.
 
@@ -52,17 +61,17 @@ def probes(
     tried: list[Tried] = []
     while (rate := search.next_rate(tried)) is not None:
         asked = scenario.model_copy(update={"rate_records_per_second": rate})
-        probe = _probe(asked, slo, prepare(asked), cpu_seconds)
+        probe = _probe(asked, slo, prepare(asked), watch)
         yield probe
         if probe.was_interrupted:
             return
         tried.append(Tried(rate, probe.kept))
 
 
-def _probe(scenario: Scenario, slo: Slo, run: Callable[[], Run], cpu_seconds: CpuSeconds) -> Probe:
-    before, began = cpu_seconds(), time.monotonic()
+def _probe(scenario: Scenario, slo: Slo, run: Callable[[], Run], watch: Watch) -> Probe:
+    before, began = watch.cpu_seconds(), time.monotonic()
     done = run()
-    took, after = time.monotonic() - began, cpu_seconds()
+    took, after = time.monotonic() - began, watch.cpu_seconds()
     # A part that ended meanwhile is not in `after`, one that began has nothing in `before`.
     cores: dict[str, Any] = {name: max(0.0, used - before.get(name, 0.0)) / took for name, used in after.items()}
     summary, effort = done.summary, done.effort
@@ -76,6 +85,7 @@ def _probe(scenario: Scenario, slo: Slo, run: Callable[[], Run], cpu_seconds: Cp
             n_simulators=effort.n_processes,
             lag_p99_milliseconds=(summary.lag.percentiles() or {}).get("p99", 0.0),
             parts=cores,
+            threads=watch.threads,
         ),
         summary.metrics,
         done.was_interrupted,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 BUSY_MACHINE: Final = 0.93
@@ -25,14 +25,19 @@ class Load:
     n_simulators: int
     lag_p99_milliseconds: float
     parts: Mapping[str, float]
-    """The target's processes on this machine, by name, those below each included; empty where they cannot be seen."""
+    """The target's processes on this machine, by name; empty where they cannot be seen."""
+    threads: Mapping[str, int] = field(default_factory=dict)
+    """How many threads of a part work, where it is not one."""
+
+    def fullness(self, part: str) -> float:
+        return self.parts[part] / self.threads.get(part, 1)
 
 
 def saturated(load: Load, broken_by: Sequence[str]) -> str:
     """What stood in the way of a probe that did not keep its SLO, and what may help."""
     simulator = load.simulator / load.n_simulators
     shares = sorted({**load.parts, "simulator": load.simulator}.items(), key=lambda part: -part[1])
-    shown = ", ".join(f"{name} {cores:.0%}" for name, cores in shares)
+    shown = ", ".join(f"{name} {cores:.0%}" for name, cores in shares if cores >= 0.01)
     if load.machine >= BUSY_MACHINE * load.n_cores:
         rest = load.machine - sum(cores for _, cores in shares)
         others = f"all else {max(rest, 0):.0%} of a core"
@@ -42,8 +47,9 @@ def saturated(load: Load, broken_by: Sequence[str]) -> str:
             f"the simulator itself: {simulator:.0%} of one core a process, lag p99 "
             f"{load.lag_p99_milliseconds:,.1f} ms; use --processes {load.n_simulators + 1}"
         )
-    busiest = max(load.parts, key=lambda name: load.parts[name], default=None)
-    if busiest is not None and load.parts[busiest] >= BUSY_PROCESS:
-        return f"{busiest}: {load.parts[busiest]:.0%} of one core"
+    busiest = max(load.parts, key=load.fullness, default=None)
+    if busiest is not None and load.fullness(busiest) >= BUSY_PROCESS:
+        threads = load.threads.get(busiest, 1)
+        return f"{busiest}: {load.parts[busiest]:.0%} of one core{f', with {threads} threads' if threads > 1 else ''}"
     unseen = "" if load.parts else "; the target's processes cannot be seen from here, only this machine's CPU"
     return f"nothing that was seen was saturated ({shown}): it broke by {'; '.join(broken_by)}{unseen}"

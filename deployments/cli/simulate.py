@@ -25,6 +25,9 @@ class World(StrEnum):
     RANKED = "ranked"
 
 
+_LIMIT = "The highest rate"
+
+
 def register(app: typer.Typer) -> None:
     app.command("simulate")(simulate)
 
@@ -90,12 +93,58 @@ def simulate(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write everything that was measured to this file.")
     ] = None,
+    find_limit: Annotated[
+        bool,
+        typer.Option(
+            "--find-limit",
+            help="Search the highest rate that keeps the SLO, from --rate on, and say what was saturated first.",
+            rich_help_panel=_LIMIT,
+        ),
+    ] = False,
+    slo_p99_ms: Annotated[
+        float,
+        typer.Option(
+            help="p99 of latency from the planned moment, at most; the goal of our own stack.",
+            min=0.1,
+            rich_help_panel=_LIMIT,
+        ),
+    ] = 100.0,
+    slo_errors_percent: Annotated[
+        float,
+        typer.Option(
+            help="Errors among the requests sent, at most; an idle server has none.",
+            min=0,
+            max=100,
+            rich_help_panel=_LIMIT,
+        ),
+    ] = 0.0,
+    slo_sent_percent: Annotated[
+        float,
+        typer.Option(
+            help="Share of the plan that is sent, at least; as k6's users ask of iterations.",
+            min=0,
+            max=100,
+            rich_help_panel=_LIMIT,
+        ),
+    ] = 99.0,
+    probe_seconds: Annotated[
+        float,
+        typer.Option(
+            help="Of each rate: long enough for 500 requests beyond the p99 at 5,000/s.",
+            min=1,
+            max=3_600,
+            rich_help_panel=_LIMIT,
+        ),
+    ] = 10.0,
 ) -> None:
     """Send live traffic to a deployment, and judge what comes back.
 
     Requests leave on a schedule made beforehand, however slow the answers are, and latency counts from the planned
     moment. Options override the scenario's fields; what is in neither has a default. Exit codes: 0 if every threshold
     holds, 1 if one does not or the generator was too slow to tell, 2 for a wrong scenario, 130 after Ctrl-C.
+
+    With --find-limit one run for each rate that is tried: doubled until it breaks the SLO, then in between, to 5 %; two
+    failures of three tries decide. Thresholds are not judged. Exit codes: 0 if some rate kept it, 1 if none, 2, 130.
 
     Example: forkcast simulate --rate 5000 --rows-per-request 10 --duration 30
     """
@@ -147,6 +196,12 @@ def simulate(
     errors, out = Console(stderr=True), Console()
     if not out.is_terminal:
         out = Console(width=140)  # a log or a file has no edge to wrap at
+    if find_limit:
+        from deployments.cli.find_limit import find_limit as search
+        from traffic_sim.limit.slo import Slo
+
+        slo = Slo(slo_p99_ms, slo_errors_percent, slo_sent_percent)
+        raise typer.Exit(search(chosen, slo, probe_seconds, errors=errors, out=out, json_file=json_file))
     with errors.status(f"drawing and encoding about {chosen.n_requests:,.0f} requests"):
         plan = plan_of(chosen, encounters)
     run = uvloop.run(carry_out(chosen, plan, Progress(errors, chosen.duration_seconds)))

@@ -152,3 +152,15 @@ def test_ctrl_c_prints_what_was_done_exits_130_and_leaves_no_process(gateway, sc
     assert "interrupted" in out
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
+
+
+def test_the_search_for_a_limit_says_why_no_rate_is_kept_and_exits_1(gateway, scenario, tmp_path):
+    slo = ["--slo-p99-ms", "0.1", "--probe-seconds", "1", "--json", tmp_path / "limit.json"]
+    result = run(scenario, "--gateway", gateway, "--find-limit", *slo)
+    assert result.returncode == 1, result.stderr
+    assert "no rate that was tried keeps it" in result.stdout
+    assert "200 records/s: broken (p99" in result.stderr
+    record = json.loads((tmp_path / "limit.json").read_text())
+    assert len(record["probes"]) == 2
+    assert "cannot be seen from here" in record["saturated_first"] or "the machine" in record["saturated_first"]
+    assert record["probes"][0]["load"]["machine"] > 0

@@ -25,11 +25,10 @@ import uvloop
 from google.protobuf import json_format
 from seldon_core.proto import prediction_pb2
 
-from rig.grpc_client import GrpcClient
-
 from model_server.impressions import NAMES, to_rows
 from model_server.training.fit_detector import fit_detector
 from model_server.training.train import train
+from rig.grpc_client import GrpcClient
 from traffic_sim.population import Population
 
 INSTALL_MODEL = "model_server.install_model.InstallModel"

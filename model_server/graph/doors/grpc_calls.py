@@ -1,4 +1,4 @@
-"""Calls: from the messages of a request to the answer, its code and its words, whatever becomes of the client meanwhile."""
+"""Calls: from the messages of a request to the answer, its code and its words, whatever the client does meanwhile."""
 
 from __future__ import annotations
 
@@ -130,9 +130,19 @@ class _ReadingCall(Call):
         self._reader = MessageReader(head.encoding, desk.reception.limits.max_grpc_message_bytes)
         self._held_bytes = 0
 
+    def received(self, data: bytes) -> None:
+        try:
+            self._more(data)
+        except Refused as refused:
+            self._refuse(refused.code, refused.details)
+
     def abandoned(self) -> None:
         super().abandoned()
         self._hold(0)
+
+    def _more(self, data: bytes) -> None:
+        """Errors: Refused."""
+        raise NotImplementedError
 
     def _read(self, data: bytes) -> list[bytes]:
         """Messages that are complete now. Errors: Refused."""
@@ -160,19 +170,14 @@ class UnaryCall(_ReadingCall):
         super().__init__(desk, head, outgoing, method)
         self._message: bytes | None = None
 
-    def received(self, data: bytes) -> None:
-        try:
-            for message in self._read(data):
-                if self._message is not None:
-                    raise Refused("UNIMPLEMENTED", "Too many messages: this method takes one")
-                self._message = message
-            if not self.has_ended:
-                return
+    def _more(self, data: bytes) -> None:
+        for message in self._read(data):
+            if self._message is not None:
+                raise Refused("UNIMPLEMENTED", "Too many messages: this method takes one")
+            self._message = message
+        if self.has_ended:
             if self._message is None:
                 raise Refused("UNIMPLEMENTED", "No message: this method takes one")
-        except Refused as refused:
-            self._refuse(refused.code, refused.details)
-        else:
             self._task = self._desk.run(self._serve(self._message))
 
     async def _serve(self, message: bytes) -> None:
@@ -210,16 +215,12 @@ class StreamingCall(_ReadingCall):
         self._waiting: deque[bytes] = deque()
         self._has_begun = False
 
-    def received(self, data: bytes) -> None:
-        try:
-            self._waiting.extend(self._read(data))
-            if len(self._waiting) > MAX_MESSAGES_WAITING:
-                raise Refused("RESOURCE_EXHAUSTED", f"more than {MAX_MESSAGES_WAITING} messages wait to be answered")
-        except Refused as refused:
-            self._refuse(refused.code, refused.details)
-        else:
-            if self._task is None or self._task.done():
-                self._task = self._desk.run(self._serve())
+    def _more(self, data: bytes) -> None:
+        self._waiting.extend(self._read(data))
+        if len(self._waiting) > MAX_MESSAGES_WAITING:
+            raise Refused("RESOURCE_EXHAUSTED", f"more than {MAX_MESSAGES_WAITING} messages wait to be answered")
+        if self._task is None or self._task.done():
+            self._task = self._desk.run(self._serve())
 
     async def _serve(self) -> None:
         try:

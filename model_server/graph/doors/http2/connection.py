@@ -1,7 +1,7 @@
 """One connection: what a client may do when, and what is done about it where it does otherwise.
 
-Whatever arrives, `receive` raises nothing: a client that breaks the rules hears so in a GOAWAY or RST_STREAM, and what it
-can make the server hold or do without ever asking anything has a limit. Source: RFC 9113, sections 5 to 7.
+Whatever arrives, `receive` raises nothing: a client that breaks the rules hears so in a GOAWAY or RST_STREAM, and what
+it can make the server hold or do without ever asking anything has a limit. Source: RFC 9113, sections 5 to 7.
 """
 
 from __future__ import annotations
@@ -98,16 +98,8 @@ class Connection[Head]:
             return
         try:
             for kind, flags, stream_id, payload in self._reader.feed(data):
-                on = self._on.get(kind)
-                if not self._has_settings and kind != frames.SETTINGS:
-                    raise Broken(Code.PROTOCOL_ERROR, "the first frame is to be SETTINGS")
-                if self._headers is not None and kind != CONTINUATION:
-                    raise Broken(Code.PROTOCOL_ERROR, "a header block is not complete, and another frame comes")
                 try:
-                    if on is not None:
-                        on(flags, stream_id, payload)
-                    else:
-                        self._fruitless()
+                    self._take(kind, flags, stream_id, payload)
                 except StreamBroken as error:
                     self._break_stream(stream_id, error)
         except Broken as error:
@@ -115,6 +107,18 @@ class Connection[Head]:
         except Exception:
             logger.exception("an HTTP/2 connection broke the server's own code")
             self.end(Code.INTERNAL_ERROR, "an error of the server itself")
+
+    def _take(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
+        """Errors: Broken; StreamBroken, of this stream."""
+        if self._headers is not None and kind != CONTINUATION:
+            raise Broken(Code.PROTOCOL_ERROR, "a header block is not complete, and another frame comes")
+        on = self._on.get(kind)
+        if not self._has_settings and kind != frames.SETTINGS:
+            raise Broken(Code.PROTOCOL_ERROR, "the first frame is to be SETTINGS")
+        if on is None:
+            self._fruitless()
+        else:
+            on(flags, stream_id, payload)
 
     def drain(self) -> None:
         """Ask for no more requests; those that cross this on their way are still answered (`stop_accepting`)."""
@@ -147,10 +151,8 @@ class Connection[Head]:
 
     def _break_stream(self, stream_id: int, error: StreamBroken) -> None:
         stream = self._streams.get(stream_id)
-        if stream is None:
-            self.outgoing.write(frame(frames.RST_STREAM, 0, stream_id, u32(error.code)))
-        else:
-            self.outgoing.reset(stream, error.code)
+        self.outgoing.reset(stream_id, error.code)
+        if stream is not None:
             stream.abandoned()
 
     def _fruitless(self) -> None:
@@ -180,6 +182,8 @@ class Connection[Head]:
         elif not flags & END_STREAM:
             self._fruitless()
         if stream is None:
+            if not self.outgoing.was_reset(stream_id):
+                raise StreamBroken(Code.STREAM_CLOSED, "DATA of a stream that is over")
             return
         if stream.has_ended:
             raise StreamBroken(Code.STREAM_CLOSED, "DATA after the last")
@@ -240,8 +244,12 @@ class Connection[Head]:
 
     def _on_trailers(self, flags: int, stream: Stream | None, stream_id: int, block: bytes) -> None:
         self._fields.skip(block)
-        if stream is None or stream.has_ended:
-            raise StreamBroken(Code.STREAM_CLOSED, f"HEADERS of stream {stream_id}, which has ended")
+        if stream is None:
+            if not self.outgoing.was_reset(stream_id):
+                raise Broken(Code.STREAM_CLOSED, f"HEADERS of stream {stream_id}, which is over, or was never opened")
+            return
+        if stream.has_ended:
+            raise StreamBroken(Code.STREAM_CLOSED, "HEADERS after the last")
         if not flags & END_STREAM:
             raise StreamBroken(Code.PROTOCOL_ERROR, "HEADERS behind a request's first that do not end it")
         stream.has_ended = True
@@ -262,7 +270,7 @@ class Connection[Head]:
         if stream is None:
             self._fruitless()
             return
-        self.outgoing.forget(stream)
+        self.outgoing.forget(stream_id)
         stream.abandoned()
         self._n_resets += 1
         if self._n_resets > RESETS_FORGIVEN + (self._n_opened - self._n_resets):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -21,6 +22,7 @@ from model_server.graph.doors.http2.peer_settings import MAX_WINDOW
 from model_server.graph.doors.http2.stream import Stream
 
 DEFAULT_WINDOW: Final = 65_535
+MAX_RESETS_REMEMBERED: Final = 256
 
 
 class Outgoing:
@@ -33,6 +35,7 @@ class Outgoing:
         self.must_shrink_table = False
         self._window = DEFAULT_WINDOW
         self._waiting: dict[int, Stream] = {}
+        self._reset: deque[int] = deque(maxlen=MAX_RESETS_REMEMBERED)
         self._written: list[bytes] = []
         self._on_output = on_output
 
@@ -75,13 +78,18 @@ class Outgoing:
             self._waiting[stream.id] = stream
             self._send_waiting()
 
-    def reset(self, stream: Stream, code: Code) -> None:
-        self.forget(stream)
-        self.write(frame(RST_STREAM, 0, stream.id, u32(code)))
+    def reset(self, stream_id: int, code: Code) -> None:
+        self.forget(stream_id)
+        self._reset.append(stream_id)
+        self.write(frame(RST_STREAM, 0, stream_id, u32(code)))
 
-    def forget(self, stream: Stream) -> None:
-        self.streams.pop(stream.id, None)
-        self._waiting.pop(stream.id, None)
+    def was_reset(self, stream_id: int) -> bool:
+        """By us, lately: what still comes of it was on its way."""
+        return stream_id in self._reset
+
+    def forget(self, stream_id: int) -> None:
+        self.streams.pop(stream_id, None)
+        self._waiting.pop(stream_id, None)
 
     def forget_all(self) -> None:
         self.streams.clear()
@@ -134,7 +142,7 @@ class Outgoing:
         if stream.has_ended:
             del self.streams[stream.id]
         else:
-            self.reset(stream, Code.NO_ERROR)  # nothing of what the client still sends is read
+            self.reset(stream.id, Code.NO_ERROR)  # nothing of what the client still sends is read
 
     def _fields(self, stream_id: int, block: bytes, flags: int) -> bytes:
         if self.must_shrink_table:

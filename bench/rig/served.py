@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import grpc
 import httptools
 import uvloop
 from google.protobuf import json_format
 from seldon_core.proto import prediction_pb2
 
 from rig import processes
+from rig.grpc_client import GrpcClient
 from rig.processes import running, unused_ports
 from rig.world import World
 
@@ -189,20 +189,17 @@ def grpc_load(server: Server, messages: Sequence[dict[str, Any]], *, at_once: in
     method = "/seldon.protos.Seldon/Predict" if "api" in server.path else "/seldon.protos.Model/Predict"
 
     async def run() -> Load:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
-            predict = channel.unary_unary(method)
-            took: list[float] = []
-            began = time.perf_counter()
-
-            async def one_after_the_other(place: int) -> None:
-                while time.perf_counter() - began < seconds:
-                    place += 1
-                    sent_at = time.perf_counter()
-                    await predict(serialized[place % len(serialized)])
-                    took.append(time.perf_counter() - sent_at)
-
-            await asyncio.gather(*(one_after_the_other(i * 37) for i in range(at_once)))
-            return Load(len(took) / (time.perf_counter() - began), statistics.median(took) * 1_000, len(took))
+        loop = asyncio.get_running_loop()
+        began = time.perf_counter()
+        transport, client = await loop.create_connection(
+            lambda: GrpcClient(method, serialized, at_once), "127.0.0.1", server.grpc_port
+        )
+        await asyncio.sleep(seconds)
+        elapsed = time.perf_counter() - began
+        transport.abort()
+        if client.failure:
+            raise RuntimeError(client.failure)
+        return Load(len(client.took) / elapsed, statistics.median(client.took) * 1_000, len(client.took))
 
     return uvloop.run(run())
 

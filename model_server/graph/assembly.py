@@ -13,8 +13,7 @@ from model_server.graph.cloud_events import Source
 from model_server.graph.components import Component
 from model_server.graph.components.http_client import HttpClient
 from model_server.graph.components.in_process import InProcess
-from model_server.graph.components.remote import RemoteComponent
-from model_server.graph.predictor import ROUTING_INJECTION, Predictor
+from model_server.graph.predictor import ROUTING_INJECTION, Node, Predictor
 from model_server.graph.request_log import RequestLog
 from model_server.graph.settings import Settings
 from model_server.graph.telemetry import Telemetry
@@ -48,13 +47,7 @@ class Assembly:
                 identity = identity_of(node, predictor, settings.deployment)
                 self.components[node.name] = self._in_process(node.name, user_objects[node.name], identity)
             elif duties.has_component(node):
-                self.components[node.name] = RemoteComponent(
-                    node,
-                    self._client,
-                    rest_timeout_seconds=settings.rest_timeout_seconds,
-                    grpc_timeout_seconds=settings.grpc_timeout_seconds,
-                    on_call=partial(telemetry.called, node.name, node.image),
-                )
+                self.components[node.name] = self._remote(node)
 
     def walk(self, predictor: Predictor, chance: Callable[[], float]) -> Walk:
         """Errors: InvalidPredictor."""
@@ -91,6 +84,18 @@ class Assembly:
         for component in self.components.values():
             await component.close()
         await self._client.close()
+
+    def _remote(self, node: Node) -> Component:
+        from model_server.graph.components.remote import RemoteComponent  # noqa: PLC0415 -- grpcio: 11 MB, 0.1 s
+
+        settings = self._settings
+        return RemoteComponent(
+            node,
+            self._client,
+            rest_timeout_seconds=settings.rest_timeout_seconds,
+            grpc_timeout_seconds=settings.grpc_timeout_seconds,
+            on_call=partial(self._telemetry.called, node.name, node.image),
+        )
 
     def _in_process(self, name: str, user_object: Any, identity: Identity) -> InProcess:
         wrapped = Wrapped(

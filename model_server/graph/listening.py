@@ -36,18 +36,18 @@ class Doors:
 def opened(settings: Settings) -> Iterator[Doors]:
     """Errors: PortTaken."""
     with ExitStack() as stack:
-        http = stack.enter_context(_bound(settings.host, settings.http_port, "HTTP"))
+        http = stack.enter_context(bound(settings.host, settings.http_port, "HTTP"))
         metrics = grpc = None
         if settings.metrics_port is not None:
-            metrics = stack.enter_context(_bound(settings.host, settings.metrics_port, "metrics"))
+            metrics = stack.enter_context(bound(settings.host, settings.metrics_port, "metrics"))
         if settings.grpc_port is not None:
             # First as its only owner: another server that shares the port with its own workers would share with us too.
-            _bound(settings.host, settings.grpc_port, "gRPC").close()
-            grpc = stack.enter_context(_bound(settings.host, settings.grpc_port, "gRPC", is_shared=True))
+            bound(settings.host, settings.grpc_port, "gRPC").close()
+            grpc = stack.enter_context(bound(settings.host, settings.grpc_port, "gRPC", is_shared=True))
         yield Doors(http, metrics, grpc)
 
 
-def _bound(host: str, port: int, what: str, *, is_shared: bool = False) -> socket.socket:
+def bound(host: str, port: int, what: str, *, is_shared: bool = False) -> socket.socket:
     """Errors: PortTaken."""
     made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -26,7 +26,7 @@ from model_server.install_model import InstallModel
 from model_server.outliers.outlier_detector import OutlierDetector
 
 N_TOGETHER, N_TIMES = 32, 8
-BUDGET = {"model": 280, "detector and model": 488}
+BUDGET = {"model": 280, "detector and model": 404}
 TOLERANCE = 0.03
 MODEL = {"name": "classifier", "type": "MODEL", "children": []}
 GRAPHS = {

@@ -87,7 +87,11 @@ async def started(
     paths = os.pathsep.join([str(ROOT), *map(str, python_path)])
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PREDICT", "SELDON", "MLSERVER"))}
     with log.open("wb") as file:
+        # By a shell, and not by `preexec_fn`: for that this process is forked, and gRPC's threads do not survive it.
         process = await asyncio.create_subprocess_exec(
+            "sh",
+            "-c",
+            "".join(f"trap '' {int(number)}; " for number in ignored) + 'exec "$0" "$@"',
             sys.executable,
             "-m",
             "model_server.graph",
@@ -99,7 +103,6 @@ async def started(
             cwd=folder,
             start_new_session=True,
             restore_signals=False,
-            preexec_fn=lambda: [signal.signal(number, signal.SIG_IGN) for number in ignored],
         )
     server = Server(process, http_port, grpc_port, third if metrics_port else None, log)
     try:

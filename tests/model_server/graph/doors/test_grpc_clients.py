@@ -13,6 +13,7 @@ from model_server.graph.settings import Limits
 
 METHOD = "/seldon.protos.Seldon/Predict"
 MIB = 2**20
+OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
 ANY_SIZE = [("grpc.max_receive_message_length", -1)]
 
 
@@ -107,7 +108,8 @@ def test_a_server_that_ends_answers_what_is_under_way_and_takes_no_more():
             stopping = asyncio.ensure_future(door.stop(30))
             while door._server.is_serving():
                 await asyncio.sleep(0)
-            async with grpc.aio.insecure_channel(address) as other:
+            # A connection of its own: grpcio's channels to one address share theirs, on which calls still come in.
+            async with grpc.aio.insecure_channel(address, options=OWN_CONNECTION) as other:
                 with pytest.raises(grpc.aio.AioRpcError) as told:
                     await other.unary_unary(METHOD)(b"y")
                 assert told.value.code() is grpc.StatusCode.UNAVAILABLE

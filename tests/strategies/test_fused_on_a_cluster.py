@@ -97,7 +97,7 @@ class Side:
     def __init__(self, cluster, name):
         self.name = name
         self.answers = {f"{name}-{i}": asked(cluster.url, f"{name}-{i}", promises.BODY) for i in range(N_ASKED)}
-        self.refusals = [asked(cluster.url, f"{name}-bad-{i}", BAD) for i in range(3)]
+        self.refusals = [asked(cluster.url, f"{name}-bad-{i}", BAD) for i in range(N_ASKED)]
         self.over_grpc = [asked_over_grpc() for _ in range(N_ASKED)]
         one = next(body for _, body in self.answers.values() if arm_of(body) == "champion")
         told = {"request": promises.BODY, "response": one, "reward": 1.0}

@@ -178,7 +178,10 @@ class Batcher:
         for asked, answer in zip(going, answers, strict=True):
             if asked.future.done():
                 continue
-            told = link.told(asked, answer, ended)
+            try:
+                told = link.told(asked, answer, ended)
+            except Exception as error:  # noqa: BLE001 -- as above
+                told = error
             if isinstance(told, BaseException):
                 asked.future.set_exception(told)
             elif is_last:

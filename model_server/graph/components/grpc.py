@@ -11,6 +11,7 @@ import grpc
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 
+from model_server.graph.base128 import base128
 from model_server.graph.components.calls import OnCall, told_nobody
 from model_server.graph.components.headers import grpc_metadata
 from model_server.graph.errors import ComponentAnsweredWithError, ComponentTimedOut, ComponentUnreachable, GraphError
@@ -134,17 +135,7 @@ class _Connection:
 
 def joined(serialized: Sequence[bytes]) -> bytes:
     """A SeldonMessageList of these messages, which are not parsed: its field 1, as often as there are messages."""
-    return b"".join(b"\x0a" + _varint(len(each)) + each for each in serialized)
-
-
-def _varint(number: int) -> bytes:
-    """Source: protobuf's encoding, "Base 128 Varints"."""
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
+    return b"".join(b"\x0a" + base128(len(each)) + each for each in serialized)
 
 
 def _failure(code: str, details: str, address: str) -> GraphError:

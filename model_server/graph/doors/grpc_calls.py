@@ -203,6 +203,8 @@ class UnaryCall(_ReadingCall):
             reception.telemetry.answered(method.name, "unary", go_name(code), since(began))
             if code != "OK":
                 self._end(wire.refusal(code, details))
+        if code != "OK":
+            return
         told = (b"seldon-puid", puid.encode()) if method.tells_puid else None
         self._end(wire.END_OK, wire.message(answered), wire.beginning(told))
 

@@ -348,3 +348,26 @@ def test_the_time_at_a_link_beyond_the_first_begins_when_a_request_comes_to_it()
         assert await asked == 4
 
     asyncio.run(go())
+
+
+def test_an_answer_that_cannot_be_counted_is_an_error_for_its_caller_and_for_nobody_else():
+    class Miscounting(Linked):
+        def told(self, asked, answer, ended):
+            if answer == 3:
+                raise RuntimeError("miscounted")
+            return answer
+
+    async def go():
+        doubling = Doubling()
+        asking = Asking(Linked(doubling), Miscounting(plus(-1)))
+        doubling.gate.clear()
+        first = asyncio.create_task(asking.answer(1))
+        await until(doubling.entered.is_set)
+        others = [asyncio.create_task(asking.answer(n)) for n in (2, 3)]
+        await asyncio.sleep(0)
+        doubling.gate.set()
+        async with asyncio.timeout(20):
+            answers = await asyncio.gather(first, *others, return_exceptions=True)
+        assert [str(answer) for answer in answers] == ["1", "miscounted", "5"]
+
+    asyncio.run(go())

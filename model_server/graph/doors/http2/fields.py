@@ -13,6 +13,7 @@ from typing import Final
 from hpack import Decoder
 from hpack.table import HeaderTable
 
+from model_server.graph.base128 import base128
 from model_server.graph.doors.http2.errors import Broken, Code
 
 type Fields = list[tuple[bytes, bytes]]
@@ -90,13 +91,4 @@ def literal(name: bytes, value: bytes) -> bytes:
 
 def _string(text: bytes) -> bytes:
     n_bytes = len(text)
-    return (bytes((n_bytes,)) if n_bytes < 0x7F else b"\x7f" + _continued(n_bytes - 0x7F)) + text
-
-
-def _continued(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
+    return (bytes((n_bytes,)) if n_bytes < 0x7F else b"\x7f" + base128(n_bytes - 0x7F)) + text

@@ -1,6 +1,7 @@
 """The gRPC door asked by grpcio's own clients: sizes, compression, reflection, many at once, a server that ends."""
 
 import asyncio
+import gc
 
 import grpc
 import pytest
@@ -9,6 +10,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from model_server.graph.doors.grpc import GrpcDoor
 from model_server.graph.doors.reception import Reception
+from model_server.graph.errors import WrapperError
 from model_server.graph.settings import Limits
 
 METHOD = "/seldon.protos.Seldon/Predict"
@@ -22,7 +24,8 @@ def with_door(go, answer=None, limits=None):
         return request
 
     async def run():
-        counted = Counted()
+        counted, unretrieved = Counted(), []
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: unretrieved.append(told))
         door = GrpcDoor({METHOD: answer or echo}, Reception(counted, limits or Limits()), "127.0.0.1", 0)
         await door.start()
         try:
@@ -32,6 +35,8 @@ def with_door(go, answer=None, limits=None):
             await door.stop(0)
             assert door._desk.held_bytes == 0
             assert counted.under_way == 0
+            gc.collect()
+            assert not unretrieved
 
     return asyncio.run(run())
 
@@ -136,3 +141,17 @@ def test_keep_alive_pings_of_a_client_that_asks_nothing_are_answered():
             assert door._connections == {connection}
 
     with_door(go)
+
+
+def test_a_call_that_fails_ends_with_its_code_and_leaves_nothing_behind():
+    async def fails(request, context):
+        raise WrapperError("not like this")
+
+    async def go(address, door, counted):
+        async with grpc.aio.insecure_channel(address) as channel:
+            with pytest.raises(grpc.aio.AioRpcError, match="not like this") as told:
+                await channel.unary_unary(METHOD)(b"x")
+            assert told.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert counted.answers == [(METHOD, "unary", "InvalidArgument")]
+
+    with_door(go, answer=fails)

@@ -54,6 +54,9 @@ class InstallModel:
     it the folder in MLSERVER_MODEL_URI, which Seldon's operator sets to the mounted `modelUri` of the graph node.
     """
 
+    never_waits = True
+    """Of our graph server: what answers many requests computes, and does nothing else."""
+
     def __init__(self, model_uri: str | None = None) -> None:
         """Load and check the bundle. Errors: NoModelGiven, BundleMissing, BundleDamaged: the server does not start."""
         model_uri = model_uri or os.environ.get("MLSERVER_MODEL_URI")

@@ -117,7 +117,7 @@ class Scenario(_Frozen):
     """From when a request leaves, or waits for a connection to leave on, to the last byte of the answer."""
     max_in_flight: Annotated[int, Field(ge=1, le=20_000)] = 2_000
     """Requests that may wait for answers at once. Beyond it a request is counted as dropped, and not sent."""
-    max_connections: Annotated[int, Field(ge=1, le=20_000)] = 64
+    max_connections: Annotated[int, Field(ge=1, le=20_000)] = 256
     """Kept connections of the http transport, over all processes. A request that finds none free waits for one, which
     counts in its latency. Thousands would cost a gateway, and this machine, more than the requests do. More
     are right for a target that answers slowly and many at once: `rate * latency` are needed."""

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import uvloop
 
+from model_server.scheduling import run_in_turns
 from traffic_sim.driver import Driver, Sink, warm_up
 from traffic_sim.errors import OursToMend
 from traffic_sim.plan import Plan
@@ -106,6 +107,7 @@ async def send_here(
 
     Errors: TargetNotReady.
     """
+    run_in_turns()
     async with make_transport(orders.transport, orders.target) as transport:
         refuse_silence(await warm_up(plan, transport, orders.warm_up_requests), orders.target)
         with _garbage_left_alone():

@@ -20,6 +20,7 @@ from deployments.local.runtime import OnLine, Runtime, Say
 from deployments.local.settings import Settings
 from deployments.local.state import StateFolder
 from deployments.seldon import load_documents, unfolded
+from model_server.scheduling import run_in_turns
 
 
 def plan_of(text: str, source: str, volumes: Path, *, isolated: bool = False) -> Plan:
@@ -63,6 +64,7 @@ def serve(
         if ended := end_processes_of(state.path):
             say(f"ended what an earlier runtime had left: {', '.join(ended)}")
         require_free(settings.host, settings.port)
+        run_in_turns()  # Envoy and all predictors with it
         runtime = Runtime(settings, state, record, on_line, say)
         stop = asyncio.Event()
         door = Door(runtime, planned, stop, say)

@@ -18,6 +18,8 @@ from model_server.graph.protos import ours
 from model_server.graph.wrapper import bodies
 
 JSON: Final = bodies.JSON
+UNKNOWN_BYTES: Final = 2**63
+"""More than anybody takes."""
 type Message = RestMessage | GrpcMessage
 
 
@@ -40,6 +42,11 @@ class RestMessage:
     def of_tree(cls, tree: Any) -> RestMessage:
         """From a tree of JSON that nobody changes from now on."""
         return cls(None, tree=tree)
+
+    @property
+    def n_bytes(self) -> int:
+        """Of the body; `UNKNOWN_BYTES` where it was not asked for yet."""
+        return UNKNOWN_BYTES if self._body is None else len(self._body)
 
     @property
     def body(self) -> bytes:
@@ -73,6 +80,11 @@ class GrpcMessage:
     def of_proto(cls, proto: Any) -> GrpcMessage:
         """From a message that nobody changes from now on."""
         return cls(None, proto)
+
+    @property
+    def n_bytes(self) -> int:
+        """As of a RestMessage."""
+        return UNKNOWN_BYTES if self._serialized is None else len(self._serialized)
 
     @property
     def serialized(self) -> bytes:

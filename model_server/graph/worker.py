@@ -30,6 +30,7 @@ from model_server.graph.serving import Graph, Readiness
 from model_server.graph.settings import Settings
 from model_server.graph.telemetry import Telemetry
 from model_server.graph.user_objects import UserObjects
+from model_server.scheduling import run_in_turns
 
 logger = logging.getLogger(__name__)
 
@@ -60,23 +61,12 @@ class Inheritance:
 
 def run(inheritance: Inheritance) -> int:
     """Serve until told to end (SIGTERM), until all are to end, or until a component is stuck; the exit code."""
-    _yield_to_the_others()
+    run_in_turns()
     inheritance.user_objects.load()
     gc.collect()
     gc.freeze()  # models and libraries stay for good; no collection need look at them again
     gc.set_threshold(*COLLECTED_FROM)
     return uvloop.run(_serve(inheritance))
-
-
-def _yield_to_the_others() -> None:
-    """Where cores are scarce, whoever brings requests goes first, and more of them are answered by one call.
-
-    A gateway and two of these on two cores answered 3,080 requests a second instead of 1,690: woken at once for each
-    request, as by itself Linux does, they answered one or two at a time.
-    """
-    if hasattr(os, "SCHED_BATCH"):
-        with suppress(OSError):  # where a sandbox does not let us, nothing but speed is lost
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 async def _serve(inheritance: Inheritance) -> int:

@@ -65,6 +65,9 @@ class OutlierDetector:
     of the fitted one; an impression is an outlier above it.
     """
 
+    never_waits = True
+    """Of our graph server: what answers many requests computes, and does nothing else."""
+
     def __init__(self, model_uri: str | None = None, threshold: float | None = None) -> None:
         """Errors: NoDetectorGiven, BundleMissing, BundleDamaged, InvalidThreshold: the server does not start."""
         model_uri = model_uri or os.environ.get("MLSERVER_MODEL_URI")

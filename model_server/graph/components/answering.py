@@ -72,6 +72,11 @@ def rows_of(message: Message) -> int:
     return message.n_rows
 
 
+def bytes_of(message: Message) -> int:
+    """How large a message is; more than anybody takes where another component made it, and it has no bytes yet."""
+    return message.n_bytes
+
+
 def aggregate(wrapped: Wrapped, messages: Sequence[Message], max_rows: int) -> Message:
     """Errors: GraphError."""
     if isinstance(messages[0], GrpcMessage):

@@ -1,7 +1,8 @@
 """Adaptive batching: one call for whatever has arrived while the last call ran. No fixed wait; bounded by rows.
 
 What several components do to a request one after the other is a chain of links; a batch goes through all of them, and
-only its first link waits for anything.
+only its first link waits for anything. Little that is asked of links which never wait is answered in the event loop's
+own thread: two handovers between threads cost more than it.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ class Asked:
 class Link(Protocol):
     """What a component does to many requests at once."""
 
+    at_once_bytes: int
+    """How much one call may be asked in the event loop's own thread; 0 where it may wait for something."""
+
     def require_unstuck(self) -> None:
         """Errors: ComponentStuck."""
         ...
@@ -75,12 +79,23 @@ class Link(Protocol):
 class Batcher:
     """Of one chain. Lives in one event loop; one batch at a time is under way."""
 
-    def __init__(self, links: Sequence[Link], rows_of: Callable[[Message], int], *, max_rows: int) -> None:
+    def __init__(
+        self,
+        links: Sequence[Link],
+        rows_of: Callable[[Message], int],
+        bytes_of: Callable[[Message], int],
+        *,
+        max_rows: int,
+    ) -> None:
+        """`rows_of` may have to parse a message, `bytes_of` does not."""
         self._links = tuple(links)
         self._rows_of = rows_of
+        self._bytes_of = bytes_of
         self._max_rows = max_rows
+        self._at_once_bytes = min(link.at_once_bytes for link in links)
         self._waiting: deque[Asked] = deque()
         self._serving: asyncio.Task[None] | None = None
+        self._is_begun = False
         self._deadlines: dict[float, Deadlines[Asked]] = {}
 
     async def answer(self, message: Message, context: Context) -> Message:
@@ -100,24 +115,43 @@ class Batcher:
             if deadlines is None:
                 deadlines = self._deadlines[timeout_seconds] = Deadlines(loop, timeout_seconds, self._expire_at_first)
             deadlines.add(asked)
-        if self._serving is None:
-            self._serving = asyncio.create_task(self._serve())
+        if not self._is_begun:
+            self._is_begun = True
+            loop.call_soon(self._begin, loop, 0)
         try:
             return await future
         finally:
             asked.message = None
 
+    def _begin(self, loop: asyncio.AbstractEventLoop, n_seen: int) -> None:
+        """Once a turn of the loop has brought nothing more: what waits in the sockets already had better go together."""
+        if len(self._waiting) > n_seen:
+            loop.call_soon(self._begin, loop, len(self._waiting))
+        else:
+            self._serving = asyncio.Task(self._serve(), loop=loop, eager_start=True)
+
     async def _serve(self) -> None:
         try:
             while self._waiting:
-                await self._serve_batch()
+                await self._serve_batch(is_little=self._is_little())
         finally:
-            self._serving = None
+            self._is_begun = False
 
-    async def _serve_batch(self) -> None:
+    def _is_little(self) -> bool:
+        """Whether all that waits may be answered at once."""
+        left = self._at_once_bytes
+        for asked in self._waiting:
+            if asked.message is not None:
+                left -= self._bytes_of(asked.message)
+                if left < 0:
+                    return False
+        return left > 0
+
+    async def _serve_batch(self, *, is_little: bool) -> None:
         going: list[Asked] = []
         try:
-            answers, rows = await self._links[0].run(partial(self._first_call, going))
+            first = partial(self._first_call, going)
+            answers, rows = first() if is_little else await self._links[0].run(first)
         except Exception as error:  # noqa: BLE001 -- nobody may wait for ever for the others' sake
             answers, rows = [error] * len(going), None
             if not going:
@@ -126,9 +160,10 @@ class Batcher:
         for place in range(1, len(self._links)):
             if not going:
                 return
-            timers = [*self._expiring(place, going)]
+            timers = [] if is_little else [*self._expiring(place, going)]
             try:
-                answers, rows = await self._links[place].run(partial(self._next_call, place, going))
+                following = partial(self._next_call, place, going)
+                answers, rows = following() if is_little else await self._links[place].run(following)
             except Exception as error:  # noqa: BLE001 -- as above
                 answers, rows = [error] * len(going), None
             for timer in timers:
@@ -138,7 +173,7 @@ class Batcher:
     def _first_call(self, taken: list[Asked]) -> tuple[Answers, int]:
         """The answers for those that are `taken`, in their order, and their rows.
 
-        Outside the loop, which meanwhile appends to what waits; nobody else takes from it.
+        Mostly outside the loop, which meanwhile appends to what waits; nobody else takes from it.
         """
         messages: list[Message] = []
         rows = 0

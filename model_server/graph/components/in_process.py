@@ -51,7 +51,12 @@ class InProcess:
         self._is_in_a_graph = settings.predictor is not None
         self._threads = UserThreads(name, settings.threads)
         self.joint_calls = {
-            verb: JointCalls(self, verb, partial(answering.answer_many, wrapped, verb, self._limits.max_rows))
+            verb: JointCalls(
+                self,
+                verb,
+                partial(answering.answer_many, wrapped, verb, self._limits.max_rows),
+                never_waits=wrapped.user.never_waits,
+            )
             for verb in answering.row_wise_verbs(wrapped)
         }
         """By verb, where it is row-wise."""
@@ -105,7 +110,7 @@ class InProcess:
 
     def batcher(self, *calls: JointCalls) -> Batcher:
         """Of a chain of calls, of which at least one is this component's."""
-        return Batcher(calls, answering.rows_of, max_rows=self._limits.max_batch_rows)
+        return Batcher(calls, answering.rows_of, answering.bytes_of, max_rows=self._limits.max_batch_rows)
 
     # What `JointCalls` needs of the component, and every other call too.
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 UNARY: Final = "unary"
 """The label `method` of a call over gRPC."""
 
+AT_ONCE_BYTES: Final = 64 * 1024
+"""A hundred impressions, which two models and a detector have answered after a few milliseconds."""
+
 
 def told_as(verb: Verb, context: Context) -> tuple[str, str]:
     """The labels service and method of a call."""
@@ -25,10 +28,18 @@ def told_as(verb: Verb, context: Context) -> tuple[str, str]:
 class JointCalls:
     """A `Link`: of one component, and one verb of it that is row-wise."""
 
-    def __init__(self, component: InProcess, verb: Verb, answer_many: Callable[[Sequence[Message]], Answers]) -> None:
+    def __init__(
+        self,
+        component: InProcess,
+        verb: Verb,
+        answer_many: Callable[[Sequence[Message]], Answers],
+        *,
+        never_waits: bool,
+    ) -> None:
         self._component = component
         self._verb = verb
         self.answer_many = answer_many
+        self.at_once_bytes = AT_ONCE_BYTES if never_waits else 0
         self.require_unstuck = component.require_unstuck
         self.batched = component.batched
 

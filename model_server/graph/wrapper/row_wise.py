@@ -14,6 +14,10 @@ messages as they came, trees and protobuf mixed, and returns a list of as many a
 what the `_raw` method would have returned or raised; trees that hold JSON, and that it does not change any more. Both
 leave the messages unchanged, which others look at too.
 
+`never_waits = True`, a class attribute beside either: these methods compute, and do nothing else. They wait for no
+network, file or lock, take a few milliseconds for a hundred rows, and may be entered from several threads. So small
+batches are answered in the event loop's own thread, where a class that hung would hang its whole worker.
+
 Whatever goes wrong with the joint call (it raises; it returns something else than as many rows, or answers) each
 request is then answered alone.
 """

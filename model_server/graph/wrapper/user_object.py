@@ -39,6 +39,11 @@ class UserObject:
     def has(self, name: str) -> bool:
         return hasattr(self.instance, name)
 
+    @property
+    def never_waits(self) -> bool:
+        """Whether it declares that its many-methods compute and do nothing else; see `row_wise`."""
+        return getattr(self.instance, "never_waits", False) is True
+
     def deprecated(self, name: str) -> Any:
         """A method that Seldon has deprecated, and still prefers to every other; None where there is none."""
         method = getattr(self.instance, name, None)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import json
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -110,17 +111,18 @@ class _Answer:
         self.places = ctypes.byref(self.shape), ctypes.byref(self.n_dimensions), ctypes.byref(self.values)
 
     def copied(self) -> NDArray[np.float32]:
-        shape = tuple(self.shape[: self.n_dimensions.value])
-        return np.ctypeslib.as_array(self.values, shape).copy()
+        shape = self.shape[: self.n_dimensions.value]
+        # Of a bytearray, so that it may be written to. Not np.ctypeslib.as_array, which takes 20 us.
+        values = np.frombuffer(bytearray(ctypes.string_at(self.values, 4 * math.prod(shape))), np.float32)
+        return values if len(shape) == 1 else values.reshape(shape)
 
 
 def _array_interface(matrix: NDArray[Any]) -> bytes:
-    n, width = matrix.shape
+    described = matrix.__array_interface__  # matrix.ctypes.data would take 5 us
     return b'{"data":[%d,true],"shape":[%d,%d],"typestr":"%b","version":3,"strides":null}' % (
-        matrix.ctypes.data,
-        n,
-        width,
-        matrix.dtype.str.encode(),
+        described["data"][0],
+        *described["shape"],
+        described["typestr"].encode(),
     )
 
 

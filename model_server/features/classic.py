@@ -29,6 +29,8 @@ _CODED: Final = (
     "connectionType",
     "deviceType",
 )
+_COUNT_ATTRIBUTES: Final = tuple(BY_NAME[name].attribute for name in _COUNTS)
+_CODED_ATTRIBUTES: Final = tuple(BY_NAME[name].attribute for name in _CODED)
 _NUMERATORS: Final = [_COUNTS.index(name) for name in ("clickCount", "viewCount", "installCount")]
 _DENOMINATORS: Final = [_COUNTS.index(name) for name in ("startCount", "startCount1d", "startCount7d")]
 
@@ -56,14 +58,14 @@ class ClassicFeatures(FeatureSet):
     def fit(cls, impressions: Impressions, installs: NDArray[np.int8]) -> tuple[Self, NDArray[np.float64]]:
         del installs  # nothing here is learnt from labels
         features = cls(
-            {attribute: Vocabulary.fit(getattr(impressions, attribute)) for attribute in map(_attribute, _CODED)}
+            {attribute: Vocabulary.fit(getattr(impressions, attribute)) for attribute in _CODED_ATTRIBUTES}
         )
         return features, features.transform(impressions)
 
     def transform(self, impressions: Impressions) -> NDArray[np.float64]:
         matrix = np.empty((len(impressions), len(self.names)))
-        for column, name in enumerate(_COUNTS):
-            matrix[:, column] = getattr(impressions, _attribute(name))
+        for column, attribute in enumerate(_COUNT_ATTRIBUTES):
+            matrix[:, column] = getattr(impressions, attribute)
         never = impressions.last_start == MISSING_TIME
         last_start = np.where(never, impressions.timestamp, impressions.last_start)
         parts = calendar.parts(np.concatenate([impressions.timestamp, last_start]))
@@ -71,8 +73,7 @@ class ClassicFeatures(FeatureSet):
         matrix[:, _LAST_START:_SECONDS_SINCE] = parts[len(impressions) :]
         matrix[:, _SECONDS_SINCE] = impressions.timestamp - last_start
         matrix[never, _LAST_START:_CODES] = np.nan
-        for column, name in enumerate(_CODED, start=_CODES):
-            attribute = _attribute(name)
+        for column, attribute in enumerate(_CODED_ATTRIBUTES, start=_CODES):
             matrix[:, column] = self.vocabularies[attribute].codes(getattr(impressions, attribute))
         below = matrix[:, _DENOMINATORS]
         below[below == 0] = np.nan
@@ -87,6 +88,3 @@ class ClassicFeatures(FeatureSet):
     def from_json(cls, learnt: dict[str, Any]) -> Self:
         return cls({attribute: Vocabulary(levels) for attribute, levels in learnt["levels"].items()})
 
-
-def _attribute(name: str) -> str:
-    return BY_NAME[name].attribute

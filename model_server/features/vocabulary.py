@@ -29,6 +29,9 @@ class Vocabulary:
 
     def codes(self, values: Categories) -> NDArray[np.int64]:
         """int64[n] in 0..len(self)."""
+        if len(values.codes) == 1:  # a request of one row has seven such columns
+            code = values.codes.item()
+            return np.array([0 if code < 0 else self.index.get(values.levels[code], 0)])
         table = np.array([*(self.index.get(level, 0) for level in values.levels), 0])  # -1, missing, picks the last
         codes: NDArray[np.int64] = table[values.codes]
         return codes

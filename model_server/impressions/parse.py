@@ -32,10 +32,13 @@ from model_server.impressions.times import ACCEPTED, format_times, parse_times
 
 _NUMBERS: Final = tuple(column for column in COLUMNS if column.kind in {Kind.IDENTIFIER, Kind.COUNT})
 _NUMBER_ATTRIBUTES: Final = tuple(column.attribute for column in _NUMBERS)
+_NUMBER_NAMES: Final = tuple(column.name for column in _NUMBERS)
+_INTEGRAL: Final = {int}
 _NUMERIC: Final = {int, float}
 _TEXTUAL: Final = {str, type(None)}
 _ABSENT_KIND: Final = type(ABSENT)
 _LARGEST: Final = np.array([[MAX_IDENTIFIER if column.kind is Kind.IDENTIFIER else MAX_COUNT] for column in _NUMBERS])
+_LARGEST_UNSIGNED: Final = _LARGEST.astype(np.uint64)
 _TIMES: Final = tuple(column for column in COLUMNS if column.kind is Kind.TIME)
 _CATEGORIES: Final = tuple(column for column in COLUMNS if column.kind is Kind.CATEGORY)
 _HARMLESS: Final = {Kind.IDENTIFIER: 0, Kind.TIME: "2000-01-01T00:00:00Z", Kind.CATEGORY: None, Kind.COUNT: 0}
@@ -110,8 +113,16 @@ def _whole_numbers(
     columns: Mapping[str, Sequence[Any]], kinds: Mapping[str, set[type]], findings: list[Finding]
 ) -> dict[str, NDArray[np.int64]]:
     """All columns of whole numbers, by attribute; checked together, since a request has few rows and many columns."""
-    table = [columns[column.name] for column in _NUMBERS]
-    if all(kinds[column.name] <= _NUMERIC for column in _NUMBERS):
+    table = [columns[name] for name in _NUMBER_NAMES]
+    if all(kinds[name] == _INTEGRAL for name in _NUMBER_NAMES):
+        try:
+            whole = np.array(table, dtype=np.int64)
+        except OverflowError:  # told below, by row
+            pass
+        else:
+            if (whole.view(np.uint64) <= _LARGEST_UNSIGNED).all():  # a negative one is beyond all of them
+                return dict(zip(_NUMBER_ATTRIBUTES, whole, strict=True))
+    elif all(kinds[name] <= _NUMERIC for name in _NUMBER_NAMES):
         try:
             numbers = np.array(table, dtype=np.float64)
         except OverflowError:  # an int beyond float64; told below, by row

@@ -63,6 +63,10 @@ class Link(Protocol):
         """What `work` returns, run where it may block: outside the event loop."""
         ...
 
+    def run_here(self, work: Callable[[], Any]) -> Any:
+        """What `work` returns, run in this thread: the event loop's."""
+        ...
+
     def batched(self, rows: int, requests: int) -> None:
         """Told of each call."""
         ...
@@ -124,8 +128,11 @@ class Batcher:
             asked.message = None
 
     def _begin(self, loop: asyncio.AbstractEventLoop, n_seen: int) -> None:
-        """Once a turn of the loop has brought nothing more: what waits in the sockets already had better go together."""
-        if len(self._waiting) > n_seen:
+        """Once a turn of the loop has brought nothing more: what waits in the sockets already had better go together.
+
+        But not later than what waits is more than can be answered at once.
+        """
+        if len(self._waiting) > n_seen and self._is_little():
             loop.call_soon(self._begin, loop, len(self._waiting))
         else:
             self._serving = asyncio.Task(self._serve(), loop=loop, eager_start=True)
@@ -140,18 +147,20 @@ class Batcher:
     def _is_little(self) -> bool:
         """Whether all that waits may be answered at once."""
         left = self._at_once_bytes
+        if not left:
+            return False
         for asked in self._waiting:
             if asked.message is not None:
                 left -= self._bytes_of(asked.message)
                 if left < 0:
                     return False
-        return left > 0
+        return True
 
     async def _serve_batch(self, *, is_little: bool) -> None:
         going: list[Asked] = []
         try:
             first = partial(self._first_call, going)
-            answers, rows = first() if is_little else await self._links[0].run(first)
+            answers, rows = self._links[0].run_here(first) if is_little else await self._links[0].run(first)
         except Exception as error:  # noqa: BLE001 -- nobody may wait for ever for the others' sake
             answers, rows = [error] * len(going), None
             if not going:
@@ -163,7 +172,8 @@ class Batcher:
             timers = [] if is_little else [*self._expiring(place, going)]
             try:
                 following = partial(self._next_call, place, going)
-                answers, rows = following() if is_little else await self._links[place].run(following)
+                link = self._links[place]
+                answers, rows = link.run_here(following) if is_little else await link.run(following)
             except Exception as error:  # noqa: BLE001 -- as above
                 answers, rows = [error] * len(going), None
             for timer in timers:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from model_server.graph.components.batching import Answers, Asked
+from model_server.graph.components.user_threads import done_here
 from model_server.graph.errors import GraphError
 from model_server.graph.messages import Context, Message
 from model_server.graph.verbs import Verb
@@ -45,6 +46,9 @@ class JointCalls:
 
     def run(self, work: Callable[[], Any]) -> Awaitable[Any]:
         return self._component.run(work)
+
+    def run_here(self, work: Callable[[], Any]) -> Any:
+        return done_here(work)
 
     def timeout_seconds(self, context: Context) -> float | None:
         return self._component.timeout_seconds("post" if context.transport == "rest" else UNARY)

@@ -57,9 +57,7 @@ class ClassicFeatures(FeatureSet):
     @classmethod
     def fit(cls, impressions: Impressions, installs: NDArray[np.int8]) -> tuple[Self, NDArray[np.float64]]:
         del installs  # nothing here is learnt from labels
-        features = cls(
-            {attribute: Vocabulary.fit(getattr(impressions, attribute)) for attribute in _CODED_ATTRIBUTES}
-        )
+        features = cls({attribute: Vocabulary.fit(getattr(impressions, attribute)) for attribute in _CODED_ATTRIBUTES})
         return features, features.transform(impressions)
 
     def transform(self, impressions: Impressions) -> NDArray[np.float64]:
@@ -87,4 +85,3 @@ class ClassicFeatures(FeatureSet):
     @classmethod
     def from_json(cls, learnt: dict[str, Any]) -> Self:
         return cls({attribute: Vocabulary(levels) for attribute, levels in learnt["levels"].items()})
-

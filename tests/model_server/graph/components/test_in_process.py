@@ -273,3 +273,61 @@ def _data():
     message.data.tensor.shape.extend([1, 1])
     message.data.tensor.values.append(1.0)
     return message
+
+
+class Computing:
+    """Never waits, it says; notes in which threads it computes, and ends the world for a row of 13."""
+
+    never_waits = True
+    row_wise = True
+
+    def __init__(self):
+        self.threads = []
+
+    def predict(self, X, names):
+        self.threads.append(threading.current_thread())
+        if (X == 13).any():
+            raise SystemExit("for ever")
+        return X
+
+    def send_feedback(self, features, names, reward, truth, routing):
+        self.threads.append(threading.current_thread())
+
+
+class Waiting(Computing):
+    never_waits = False
+
+
+def feedback(n_rows):
+    asked = {"data": {"ndarray": [[0]] * n_rows}}
+    return RestMessage(json.dumps({"request": asked, "response": asked, "reward": 1.0}).encode())
+
+
+@pytest.mark.parametrize(
+    ("user_object", "in_the_loop"),
+    [(Computing(), [True, True, False, False]), (Waiting(), [False, False, False, False])],
+    ids=["never waits", "may wait"],
+)
+def test_the_little_work_of_a_class_that_never_waits_is_done_in_the_loops_thread(user_object, in_the_loop):
+    async def go(component, _):
+        asked = [
+            (Verb.PREDICT, a_message(1)),
+            (Verb.SEND_FEEDBACK, feedback(3)),
+            (Verb.PREDICT, a_message(*[7] * 20_000)),
+            (Verb.SEND_FEEDBACK, feedback(3_000)),
+        ]
+        for verb, message in asked:
+            await component.call(verb, message, REST)
+        assert [each is threading.current_thread() for each in user_object.threads] == in_the_loop
+
+    serving(user_object, go)
+
+
+def test_a_class_that_would_end_the_process_does_not_do_so_from_the_loops_thread_either():
+    async def go(component, _):
+        with pytest.raises(WrapperError, match="SystemExit: for ever") as caught:
+            await component.call(Verb.PREDICT, a_message(13), REST)
+        assert caught.value.http_status == 500
+        assert cells_of(await component.call(Verb.PREDICT, a_message(1), REST)) == [1]
+
+    serving(Computing(), go)

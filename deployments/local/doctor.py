@@ -79,8 +79,8 @@ def _kubectl() -> Finding:
 
 
 def _graph_server() -> Finding:
-    needed = "import grpc, uvicorn, model_server.graph.worker"
-    versions = "print('uvicorn', uvicorn.__version__, 'grpcio', grpc.__version__)"
+    needed = "import grpc, uvloop, model_server.graph.worker"
+    versions = "print('uvloop', uvloop.__version__, 'grpcio', grpc.__version__)"
     return _program("graph server", [sys.executable, "-c", f"{needed}; {versions}"])
 
 

@@ -22,7 +22,7 @@ from model_server.graph.verbs import Verb
 from model_server.graph.wrapper.calls import HEALTH_PATH, Wrapped
 
 AT_ONCE_BYTES_ALONE: Final = 4 * 1024
-"""Of a call for one message in the event loop's own thread: feedback takes up to 25 us a value, a millisecond or two."""
+"""Of a call for one message in the event loop's own thread: feedback takes up to 25 us a value."""
 STUCK_AFTER_TIMEOUTS: Final = 2
 """A call that has not come back after this many times its timeout will not; the worker is replaced."""
 
@@ -164,7 +164,7 @@ class InProcess:
             told.__cause__ = error
         return told
 
-    async def _measured(  # noqa: PLR0917 -- as `failed`
+    async def _measured(
         self,
         service: str,
         method: str,

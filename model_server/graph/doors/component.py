@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from model_server.graph import protos
 from model_server.graph.components import Component
 from model_server.graph.doors.grpc import Answer
+from model_server.graph.doors.http_exchange import header_lines
 from model_server.graph.doors.rest import JSON, Request, Response, Route, Surface
 from model_server.graph.errors import GraphError, WrapperError
 from model_server.graph.messages import Context, GrpcMessage, RestMessage
@@ -27,7 +28,7 @@ _VERBS_BY_GRPC_METHOD = {
     "Aggregate": Verb.AGGREGATE,
     "SendFeedback": Verb.SEND_FEEDBACK,
 }
-_ALLOW_ALL = (b"access-control-allow-origin", b"*")
+_ALLOW_ALL = header_lines([(b"access-control-allow-origin", b"*")])
 
 
 class NotOfAComponent(GraphError):
@@ -81,7 +82,7 @@ def rest_surface(component: Component, readiness: Readiness, metrics_path: str |
         routes |= metrics_routes(metrics_path)
     return Surface(
         routes,
-        lambda _request, _route: (_ALLOW_ALL,),
+        lambda _request, _route: _ALLOW_ALL,
         unknown=_refusal("no such path; a component answers at " + ", ".join(verb.path for verb in Verb), 404),
         not_allowed=_refusal("the method is not allowed here; POST is what carries a message", 405),
     )
@@ -91,7 +92,7 @@ def metrics_surface(path: str) -> Surface:
     """What is behind the port for metrics."""
     return Surface(
         metrics_routes(path),
-        lambda _request, _route: (_ALLOW_ALL,),
+        lambda _request, _route: _ALLOW_ALL,
         unknown=_refusal(f"no such path; metrics are at {path}", 404),
         not_allowed=_refusal("the method is not allowed here; GET is", 405),
     )

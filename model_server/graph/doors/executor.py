@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from google.protobuf import json_format
 
 from model_server.graph import protos
 from model_server.graph.doors.grpc import Answer
+from model_server.graph.doors.http_exchange import header_lines
 from model_server.graph.doors.reception import SKIP_LOGGING_HEADER, asks_not_to_be_logged
 from model_server.graph.doors.rest import JSON, TEXT, Request, Response, Route, Surface
 from model_server.graph.errors import MessageUnreadable
@@ -156,32 +157,35 @@ def _header(text: str) -> bytes:
     return _CONTROLS.sub(b" ", value)
 
 
-def _headers(settings: Settings) -> Any:
+def _headers(settings: Settings) -> Callable[[Request, Route], bytes]:
     """Of every answer: the request id, and CORS. A CloudEvent is answered by one."""
-    fixed = (
-        _NOSNIFF,
-        (b"access-control-allow-origin", settings.cors_origins.encode("latin-1")),
-        (b"access-control-allow-headers", settings.cors_headers.encode("latin-1")),
+    fixed = header_lines(
+        (
+            _NOSNIFF,
+            (b"access-control-allow-origin", settings.cors_origins.encode("latin-1")),
+            (b"access-control-allow-headers", settings.cors_headers.encode("latin-1")),
+        )
     )
+    by_methods: dict[tuple[str, ...] | None, bytes] = {None: fixed}
 
-    allowed: dict[tuple[str, ...] | None, tuple[tuple[bytes, bytes], ...]] = {None: ()}
-
-    def headers_of(request: Request, route: Route) -> tuple[tuple[bytes, bytes], ...]:
-        methods = allowed.get(route.methods)
-        if methods is None:
+    def headers_of(request: Request, route: Route) -> bytes:
+        lines = by_methods.get(route.methods)
+        if lines is None:
             told = ",".join(sorted({*(route.methods or ()), "OPTIONS"})).encode()
-            methods = allowed[route.methods] = ((b"access-control-allow-methods", told),)
+            lines = by_methods[route.methods] = fixed + header_lines([(b"access-control-allow-methods", told)])
         puid = request.puid.encode("latin-1")
-        headers: tuple[tuple[bytes, bytes], ...] = (*fixed, (b"seldon-puid", puid), *methods)
+        lines = b"%bseldon-puid: %b\r\n" % (lines, puid)  # which was looked at when it came
         if "ce-specversion" in request.headers:
             source = f"seldon.{settings.deployment}"
-            headers += (
-                (b"ce-id", puid),
-                (b"ce-specversion", b"0.3"),
-                (b"ce-path", _header(request.path)),
-                (b"ce-type", f"{source}.{settings.namespace}.response".encode()),
-                (b"ce-source", source.encode()),
+            lines += header_lines(
+                (
+                    (b"ce-id", puid),
+                    (b"ce-specversion", b"0.3"),
+                    (b"ce-path", _header(request.path)),
+                    (b"ce-type", f"{source}.{settings.namespace}.response".encode()),
+                    (b"ce-source", source.encode()),
+                )
             )
-        return headers
+        return lines
 
     return headers_of

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from uvicorn.server import ServerState
-
 from model_server.graph.doors.http_limits import Limits
 
 if TYPE_CHECKING:
@@ -40,13 +38,14 @@ class Admission(Enum):
     """So many are being turned away that there is no time to tell this one."""
 
 
-class Connections(ServerState):
+class Connections:
     """Shared by the connections of one server."""
 
     def __init__(self, limits: Limits, on_refusal: Callable[[str], None]) -> None:
-        super().__init__()
         self.limits = limits
         self.on_refusal = on_refusal
+        self.tasks: set[asyncio.Task[None]] = set()
+        """Applications at work."""
         self.seated: set[HttpConnection] = set()
         self.turned_away: set[HttpConnection] = set()
         self.is_draining = False

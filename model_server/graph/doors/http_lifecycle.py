@@ -9,20 +9,19 @@ once makes kernels throw away answers. It is cut only where that takes too long.
 from __future__ import annotations
 
 import asyncio
-import logging
+from collections import deque
 from contextlib import suppress
 from enum import IntEnum
-from typing import Any, cast
-
-from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from typing import TYPE_CHECKING, Any, cast
 
 from model_server.graph.doors import http_refusals as refusals
+from model_server.graph.doors.flow_control import FlowControl
 from model_server.graph.doors.http_connections import NOTICED_SECONDS, Admission, Connections
-from model_server.graph.doors.http_exchange import Exchange, Outlet
+from model_server.graph.doors.http_exchange import Application, Exchange, Outlet
 from model_server.graph.doors.http_refusals import Refusal
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from model_server.graph.doors.http_protocol import HttpConnection
 
 
 class Phase(IntEnum):
@@ -42,19 +41,24 @@ class Phase(IntEnum):
 WAITING, HEAD, BODY, TURNED_AWAY, OVER, FINISHED = Phase
 
 
-class Lifecycle(HttpToolsProtocol):
-    cycle: Exchange  # of the newest request whose head is complete; None before the first
+class Lifecycle(asyncio.Protocol):
+    transport: asyncio.Transport
+    flow: FlowControl
 
-    def __init__(self, config: Config, shared: Connections, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(config, shared, {}, loop)
-        self.logger = logger
+    def __init__(self, app: Application, shared: Connections, loop: asyncio.AbstractEventLoop) -> None:
+        self.app = app
+        self.loop = loop
         self.shared = shared
         self.limits = shared.limits
+        self.newest: Exchange | None = None
+        """Of the newest request whose head is complete."""
+        self.pipeline: deque[Exchange] = deque()
+        """Those that wait for their turn, the youngest first."""
         self.phase = WAITING
         self.since = 0.0
         self.outlet: Any = None
         self.running: Exchange | None = None
-        """What the application answers now, or answered last; younger exchanges wait in `pipeline`."""
+        """What the application answers now, or answered last."""
         self.linger_seconds = self.limits.linger_seconds
         self.last_words: Refusal | None = None
         self.has_client_finished = False
@@ -71,11 +75,13 @@ class Lifecycle(HttpToolsProtocol):
     def is_idle(self) -> bool:
         return self.phase == WAITING and not self.is_answering
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport = cast("asyncio.Transport", transport)
         self.since = self.loop.time()
         admission = self.shared.admit(self.since)
-        self.connections = cast("Any", self.shared.seated if admission is Admission.SEATED else self.shared.turned_away)
-        super().connection_made(transport)
+        self._table = self.shared.seated if admission is Admission.SEATED else self.shared.turned_away
+        self._table.add(cast("HttpConnection", self))
+        self.flow = FlowControl(transport)
         self.outlet = Outlet(transport, self.finish)
         if admission is Admission.TURNED_AWAY:
             self.phase = TURNED_AWAY
@@ -84,7 +90,7 @@ class Lifecycle(HttpToolsProtocol):
             self.phase = FINISHED
             transport.abort()
 
-    def eof_received(self) -> bool:  # type: ignore[override]
+    def eof_received(self) -> bool:
         """Whether the connection stays: for answers that are due to a client that has only finished sending."""
         self.has_client_finished = True
         self._abandon_unfinished()
@@ -94,16 +100,24 @@ class Lifecycle(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.phase = FINISHED
+        self._table.discard(cast("HttpConnection", self))
         self._abandon_all()
-        super().connection_lost(exc)
+        self.flow.resume_writing()
+        if exc is None:
+            self.transport.close()
 
-    def on_response_complete(self) -> None:
-        self.shared.total_requests += 1
+    def pause_writing(self) -> None:
+        self.flow.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.flow.resume_writing()
+
+    def on_answered(self) -> None:
         if self.phase == FINISHED:
             return
         if self.pipeline:
-            self.running, app = cast("tuple[Exchange, Any]", self.pipeline.pop())
-            self._start_asgi_task(self.running, app)
+            self.running = self.pipeline.pop()
+            self.start(self.running)
         elif self.phase == OVER:
             self.finish()
         else:
@@ -111,12 +125,12 @@ class Lifecycle(HttpToolsProtocol):
             if self.phase == WAITING:
                 self.since = self.loop.time()
 
-    def _start_asgi_task(self, cycle: Exchange, app: Any) -> None:  # type: ignore[override]
+    def start(self, exchange: Exchange) -> None:
         """Eagerly: what the application does before it waits for something costs no turn of the loop."""
-        task = asyncio.Task(cycle.run_asgi(app), loop=self.loop, eager_start=True)
+        task = asyncio.Task(exchange.run(self.app), loop=self.loop, eager_start=True)
         if not task.done():
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            self.shared.tasks.add(task)
+            task.add_done_callback(self.shared.tasks.discard)
 
     def refuse(self, refusal: Refusal) -> None:
         """Read no more; say why, in its turn."""
@@ -157,8 +171,8 @@ class Lifecycle(HttpToolsProtocol):
 
     def announce_end(self) -> None:
         """The answer to the last request so far is the last one."""
-        if self.cycle is not None and self.cycle.is_due:
-            self.cycle.keep_alive = False
+        if self.newest is not None and self.newest.is_due:
+            self.newest.keep_alive = False
 
     def look(self, now: float) -> None:
         """End what has taken too long."""
@@ -191,15 +205,14 @@ class Lifecycle(HttpToolsProtocol):
         """Give up the request that is arriving, if one is; whether nothing was said in answer to it yet."""
         if self.phase != BODY:
             return True
-        exchange = self.cycle
-        if self.pipeline and self.pipeline[0][0] is exchange:
+        exchange = self.newest
+        if exchange is None:
+            return True
+        if self.pipeline and self.pipeline[0] is exchange:
             self.pipeline.popleft()
-        if exchange.response_complete:
+        if exchange.is_answered:
             return False
         exchange.abandon()
-        if exchange.response_started:
-            self.transport.abort()  # half an answer can only be ended so that nobody takes it for a whole one
-            return False
         return True
 
     def _abandon_all(self) -> None:

@@ -1,4 +1,4 @@
-"""One HTTP connection: uvicorn's, which parses (llhttp) and runs the application, with limits on what a client sends.
+"""One HTTP connection: what comes on it is parsed (llhttp), held to limits, and made into exchanges.
 
 A request runs as soon as its head is complete and those before it are answered. An Upgrade is not done: the request is
 answered as if it had not been asked for, body included, which llhttp by itself would take for the other protocol.
@@ -7,24 +7,28 @@ answered as if it had not been asked for, body included, which llhttp by itself 
 from __future__ import annotations
 
 import asyncio
+import logging
 import urllib.parse
-from typing import Final
+from typing import Any, Final
 
 import httptools
-from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 from model_server.graph.doors import http_refusals as refusals
+from model_server.graph.doors.flow_control import HIGH_WATER_BYTES
 from model_server.graph.doors.http_connections import Connections
-from model_server.graph.doors.http_exchange import Exchange
+from model_server.graph.doors.http_exchange import Application, Exchange, Header
 from model_server.graph.doors.http_lifecycle import BODY, HEAD, TURNED_AWAY, WAITING, Lifecycle
 from model_server.graph.doors.http_limits import Limits
 from model_server.graph.doors.http_refusals import Refused
 
 __all__ = ["HttpConnection", "Limits"]
 
+logger = logging.getLogger(__name__)
+
 UNFINISHED_HEAD_FACTOR: Final = 2
 """An unfinished head is counted as it comes, colons and line ends included: it may have twice the bytes."""
+
+_FRAMING: Final = frozenset({b"content-length", b"expect", b"transfer-encoding"})
 
 
 class NoMoreRequests(Exception):
@@ -32,8 +36,12 @@ class NoMoreRequests(Exception):
 
 
 class HttpConnection(Lifecycle):
-    def __init__(self, config: Config, shared: Connections, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(config, shared, loop)
+    def __init__(self, app: Application, shared: Connections, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(app, shared, loop)
+        self.parser: Any = _parser(self)
+        self.url = b""
+        self.headers: list[Header] = []
+        self.expects_100_continue = False
         self.content_length = 0
         self.head_bytes = 0
         self.body_bytes = 0
@@ -43,11 +51,15 @@ class HttpConnection(Lifecycle):
         self.to_run: Exchange | None = None
         """Runs once what has arrived is read: mostly the whole request, for which the application need not wait."""
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.parser = None  # it leads back to this
+
     def data_received(self, data: bytes) -> None:
         self._read(data)
         exchange, self.to_run = self.to_run, None
         if exchange is not None:
-            self._start_asgi_task(exchange, self.app)
+            self.start(exchange)
 
     def _read(self, data: bytes) -> None:
         if self.phase >= TURNED_AWAY:
@@ -69,15 +81,18 @@ class HttpConnection(Lifecycle):
             self.refuse(refusals.head_too_large(self.limits))
 
     def on_message_begin(self) -> None:
-        if self.cycle is not None:
+        if self.newest is not None:
             if len(self.pipeline) >= self.limits.max_pipelined_requests:
-                self.cycle.keep_alive = False
-            if not self.cycle.keep_alive:
+                self.newest.keep_alive = False
+            if not self.newest.keep_alive:
                 raise NoMoreRequests
-        super().on_message_begin()
         self.phase = HEAD
         self.since = self.loop.time()
+        self.url, self.headers, self.expects_100_continue = b"", [], False
         self.head_bytes = self.content_length = self.body_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.phase != HEAD:
@@ -87,18 +102,23 @@ class HttpConnection(Lifecycle):
         self.head_bytes += len(name) + len(value)
         if len(self.headers) > self.limits.max_headers:
             raise Refused(refusals.head_too_large(self.limits))
+        if name in _FRAMING:
+            self._note(name, value)
+
+    def _note(self, name: bytes, value: bytes) -> None:
+        """Errors: Refused."""
         if name == b"content-length":
             self.content_length = int(value)  # one number: the parser has seen to that
         elif name == b"expect":
-            self.expect_100_continue = value.lower() == b"100-continue"
-        elif name == b"transfer-encoding" and value.lower() != b"chunked":
+            self.expects_100_continue = value.lower() == b"100-continue"
+        elif value.lower() != b"chunked":
             raise Refused(refusals.malformed("a Transfer-Encoding other than chunked is not understood here"))
 
     def on_headers_complete(self) -> None:
         self.fruitless_bytes = 0
         if self.head_bytes + len(self.url) > self.limits.max_head_bytes:
             raise Refused(refusals.head_too_large(self.limits))
-        parser, scope = self.parser, self.scope
+        parser = self.parser
         version = parser.get_http_version()
         if version not in {"1.1", "1.0"}:
             raise Refused(refusals.malformed(f"it says HTTP/{version}; 1.1 and 1.0 are spoken here"))
@@ -108,29 +128,22 @@ class HttpConnection(Lifecycle):
         if self.content_length > self.limits.max_body_bytes:
             raise Refused(refusals.body_too_large(self.limits))
         path, query = _path_and_query(self.url)
-        scope["method"] = parser.get_method().decode("ascii")
-        scope["http_version"] = version
-        scope["raw_path"] = path
-        scope["path"] = urllib.parse.unquote(path.decode("ascii"))
-        scope["query_string"] = query
         self.phase = BODY
         running = self.running
-        self.cycle = exchange = Exchange(
-            scope=scope,
-            transport=self.outlet,
+        self.newest = exchange = Exchange(
+            parser.get_method().decode("ascii"),
+            urllib.parse.unquote(path) if "%" in path else path,
+            query,
+            self.headers,
+            outlet=self.outlet,
             flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.shared.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
             keep_alive=version == "1.1" and parser.should_keep_alive() and not self.shared.is_draining,
-            on_response=self.on_response_complete,
+            expects_100_continue=self.expects_100_continue,
+            on_answered=self.on_answered,
         )
-        if running is not None and not (running.response_complete or running.disconnected):
+        if running is not None and running.is_due:
             self.flow.pause_reading()
-            self.pipeline.appendleft((exchange, self.app))
+            self.pipeline.appendleft(exchange)
         else:
             self.running = self.to_run = exchange
 
@@ -139,23 +152,23 @@ class HttpConnection(Lifecycle):
         self.body_bytes += len(body)
         if self.body_bytes > self.limits.max_body_bytes:
             raise Refused(refusals.body_too_large(self.limits))
-        exchange = self.cycle
-        if exchange.response_complete:
+        exchange = self.newest
+        if exchange is None or exchange.is_answered:
             return
-        exchange.body += body
-        if len(exchange.body) > HIGH_WATER_LIMIT:
+        exchange.add(body)
+        if exchange.n_unread_bytes > HIGH_WATER_BYTES:
             self.flow.pause_reading()
-        exchange.message_event.set()
 
     def on_message_complete(self) -> None:
         if self.is_upgrade:
             return
         self.fruitless_bytes = 0
         self.phase = WAITING
-        exchange = self.cycle
-        exchange.more_body = False
-        exchange.message_event.set()
-        if exchange.response_complete:
+        exchange = self.newest
+        if exchange is None:
+            return
+        exchange.end()
+        if exchange.is_answered:
             self.since = self.loop.time()
 
     def _stopped_by(self, error: httptools.HttpParserError) -> None:
@@ -166,7 +179,7 @@ class HttpConnection(Lifecycle):
         elif isinstance(cause, Refused):
             self.refuse(cause.refusal)
         elif isinstance(error, httptools.HttpParserCallbackError):
-            self.logger.error("a callback of the HTTP parser failed", exc_info=cause)
+            logger.error("a callback of the HTTP parser failed", exc_info=cause)
             self.transport.abort()
         else:
             self.refuse(refusals.malformed(str(error)))
@@ -180,18 +193,24 @@ class HttpConnection(Lifecycle):
             return
         lines = [b"%s %s HTTP/%s" % (method, self.url, self.parser.get_http_version().encode())]
         lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's: it is ignored, not refused
+        self.parser = _parser(self)
         self._read(b"\r\n".join([*lines, b"", b""]) + rest)
 
 
-def _path_and_query(url: bytes) -> tuple[bytes, bytes]:
+def _parser(connection: HttpConnection) -> Any:
+    parser = httptools.HttpRequestParser(connection)
+    parser.set_dangerous_leniencies(lenient_data_after_close=True)  # what comes then is thrown away, not refused
+    return parser
+
+
+def _path_and_query(url: bytes) -> tuple[str, str]:
     """Errors: Refused."""
     if url.startswith(b"/") and b"#" not in url:
         path, _, query = url.partition(b"?")
-        return path, query
-    try:
-        parsed = httptools.parse_url(url)
-    except httptools.HttpParserInvalidURLError as error:
-        raise Refused(refusals.malformed("its target is no URL")) from error
-    return parsed.path or b"/", parsed.query or b""
+    else:
+        try:
+            parsed = httptools.parse_url(url)
+        except httptools.HttpParserInvalidURLError as error:
+            raise Refused(refusals.malformed("its target is no URL")) from error
+        path, query = parsed.path or b"/", parsed.query or b""
+    return path.decode("ascii"), query.decode("latin-1")

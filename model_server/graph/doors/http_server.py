@@ -1,6 +1,6 @@
-"""An HTTP/1.1 server around an ASGI application, on a socket that is bound already, inside a loop that runs already.
+"""An HTTP/1.1 server around an application, on a socket that is bound already, inside a loop that runs already.
 
-It touches no signal, knows no lifespan, and shares nothing with other servers in the same loop.
+It touches no signal, and shares nothing with other servers in the same loop.
 """
 
 from __future__ import annotations
@@ -8,18 +8,17 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Any, Final
-
-from uvicorn.config import Config
+from typing import Final
 
 from model_server.graph.doors.http_connections import Connections
+from model_server.graph.doors.http_exchange import Application
 from model_server.graph.doors.http_limits import Limits
 from model_server.graph.doors.http_protocol import HttpConnection
 
 __all__ = ["HttpServer", "Limits"]
 
 ACCEPT_BACKLOG: Final = 2_048
-"""Connections that the kernel takes while the loop is busy. uvicorn's number; the kernel has a limit of its own."""
+"""Connections that the kernel takes while the loop is busy. It has a limit of its own."""
 LOOK_SECONDS: Final = 0.02
 """When stopping: how often it is looked whether everything has ended."""
 ROUNDS_TO_ACCEPT: Final = 3
@@ -29,7 +28,7 @@ ROUNDS_TO_ACCEPT: Final = 3
 class HttpServer:
     def __init__(
         self,
-        app: Callable[..., Any],
+        app: Application,
         listening: socket.socket,
         limits: Limits | None = None,
         on_refusal: Callable[[str], None] = lambda _: None,
@@ -37,24 +36,13 @@ class HttpServer:
         """`on_refusal` gets the reason of each refusal, one of `http_refusals.REASONS`."""
         self._socket = listening
         self._connections = Connections(limits or Limits(), on_refusal)
-        self._config = Config(
-            app,
-            http=HttpConnection,
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-        )
-        self._config.load()
+        self._app = app
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: HttpConnection(self._config, self._connections, loop), sock=self._socket, backlog=ACCEPT_BACKLOG
+            lambda: HttpConnection(self._app, self._connections, loop), sock=self._socket, backlog=ACCEPT_BACKLOG
         )
         self._connections.watch(loop)
 

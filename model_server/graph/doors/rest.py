@@ -1,14 +1,15 @@
-"""The REST door: an ASGI application over a table of routes. Which routes, depends on what is behind it."""
+"""The REST door: an application over a table of routes. Which routes, depends on what is behind it."""
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from model_server.graph.doors.asgi import Receive, Send, read_body, respond
+from model_server.graph.doors.http_exchange import Exchange, Header, header_lines
 from model_server.graph.doors.reception import PUID_HEADER, Reception, request_id, since
 from model_server.graph.errors import ClientGone, GraphError
 
@@ -36,7 +37,7 @@ class Response:
     body: bytes = b""
     status: int = 200
     content_type: bytes | None = JSON
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: tuple[Header, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class Surface:
 
     routes: Mapping[str, Route]
     """By path; one that ends with `/` is followed by the name of a node."""
-    headers_of: Callable[[Request, Route], tuple[tuple[bytes, bytes], ...]]
-    """Headers of every answer of a route."""
+    headers_of: Callable[[Request, Route], bytes]
+    """Headers of every answer of a route, as `header_lines` writes them."""
     unknown: Response
     """For a path that is none."""
     not_allowed: Response
@@ -66,29 +67,28 @@ class Surface:
 
 
 class RestDoor:
-    """The ASGI application."""
+    """The application."""
 
     def __init__(self, surface: Surface, reception: Reception) -> None:
         self._surface = surface
         self._reception = reception
 
-    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, exchange: Exchange) -> None:
         began = time.perf_counter()
-        route, node = self._route(scope["path"])
+        route, node = self._route(exchange.path)
         if route is None:
-            return await _send(send, self._surface.unknown)
-        method = scope["method"]
-        request = _request(scope, node)
+            return await _send(exchange, self._surface.unknown)
+        method = exchange.method
+        request = _request(exchange, node)
         if method == "OPTIONS":
-            return await _send(send, Response(content_type=None), self._surface.headers_of(request, route))
+            return await _send(exchange, Response(content_type=None), self._surface.headers_of(request, route))
         if route.methods is not None and method not in route.methods:
-            return await _send(send, self._surface.not_allowed)
+            return await _send(exchange, self._surface.not_allowed)
         try:
             if route.is_work:
-                body = await read_body(scope, receive, self._reception.limits.max_body_bytes)
+                request.body = await exchange.body(self._reception.limits.max_body_bytes)
                 self._reception.admit()
                 try:
-                    request.body = body
                     response = await route.answer(request)
                 finally:
                     self._reception.gone()
@@ -100,7 +100,7 @@ class RestDoor:
             response = _refusal(self._reception.failed(error, request.puid))
         if route.service is not None:
             self._reception.telemetry.answered(route.service, method.lower(), str(response.status), since(began))
-        return await _send(send, response, self._surface.headers_of(request, route))
+        return await _send(exchange, response, self._surface.headers_of(request, route))
 
     def _route(self, path: str) -> tuple[Route | None, str]:
         route = self._surface.routes.get(path)
@@ -110,13 +110,13 @@ class RestDoor:
         return (self._surface.routes.get(f"{stem}/"), node) if node else (None, "")
 
 
-def _request(scope: Mapping[str, Any], node: str) -> Request:
+def _request(exchange: Exchange, node: str) -> Request:
     """Without its body, which may be yet to come."""
-    headers = _headers(scope["headers"])
+    headers = _headers(exchange.headers)
     return Request(
-        method=scope["method"],
-        path=scope["path"],
-        query=scope["query_string"].decode("latin-1"),
+        method=exchange.method,
+        path=exchange.path,
+        query=exchange.query,
         headers=headers,
         body=b"",
         puid=request_id(headers.get(PUID_HEADER)),
@@ -124,7 +124,7 @@ def _request(scope: Mapping[str, Any], node: str) -> Request:
     )
 
 
-def _headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+def _headers(raw: list[Header]) -> dict[str, str]:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
     if len(headers) == len(raw):
         return headers
@@ -146,8 +146,14 @@ def _refusal(error: GraphError) -> Response:
     return Response(body, error.http_status, JSON, headers)
 
 
-async def _send(send: Send, response: Response, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
-    own = (*response.headers, *headers)
+async def _send(exchange: Exchange, response: Response, lines: bytes = b"") -> None:
+    if response.headers:
+        lines = header_lines(response.headers) + lines
     if response.content_type is not None:
-        own = (*own, (b"content-type", response.content_type))
-    await respond(send, response.status, own, response.body)
+        lines += _content_type_line(response.content_type)
+    await exchange.answer(response.status, lines, response.body)
+
+
+@functools.lru_cache(maxsize=32)
+def _content_type_line(content_type: bytes) -> bytes:
+    return header_lines([(b"content-type", content_type)])

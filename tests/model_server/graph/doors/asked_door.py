@@ -1,18 +1,12 @@
-"""A REST door without a socket: asked as an ASGI server would ask it, and what it counts."""
+"""A REST door without a socket: asked as a connection would ask it, and what it counts."""
 
 import asyncio
-from dataclasses import dataclass, field
+
+from exchange_by_hand import Written, an_exchange
 
 from model_server.graph.doors.reception import Reception
 from model_server.graph.doors.rest import RestDoor
 from model_server.graph.settings import Limits
-
-
-@dataclass
-class Answer:
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
 
 
 class Counted:
@@ -42,27 +36,14 @@ class Door:
     def ask(self, method, path, body=b"", headers=(), **more):
         return asyncio.run(self.asked(method, path, body, headers, **more))
 
-    async def asked(self, method, path, body=b"", headers=(), *, query=b"", receive=None):
-        """The answer; None where there was none."""
-        answer = Answer()
-
-        async def whole():
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(event):
-            if event["type"] == "http.response.start":
-                answer.status = event["status"]
-                answer.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event["headers"]}
-                assert len(answer.headers) == len(event["headers"]), "a header twice"
-            else:
-                answer.body += event["body"]
-
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "query_string": query,
-            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
-        }
-        await self._door(scope, receive or whole, send)
-        return answer if answer.status else None
+    async def asked(self, method, path, body=b"", headers=(), *, query="", sends=None):
+        """The answer; None where there was none. `sends(exchange)`, where given, does what the client does then."""
+        written = Written()
+        exchange = an_exchange(method, path, written, headers, query)
+        if sends is None:
+            exchange.add(body)
+            exchange.end()
+            await self._door(exchange)
+        else:
+            await asyncio.gather(self._door(exchange), sends(exchange))
+        return written.answer() if written else None

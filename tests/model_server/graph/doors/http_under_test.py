@@ -16,13 +16,13 @@ import pytest
 import uvloop
 
 from model_server.graph.doors import http_server
-from model_server.graph.doors.asgi import read_body, respond
+from model_server.graph.doors.http_exchange import header_lines
 from model_server.graph.doors.http_limits import Limits
 from model_server.graph.doors.http_protocol import HttpConnection
 from model_server.graph.doors.http_server import HttpServer
 
-JSON = (b"content-type", b"application/json")
-BEHAVIOURS = {"size", "held", "deaf", "early", "early_and_last", "broken", "half", "big"}
+JSON = header_lines([(b"content-type", b"application/json")])
+BEHAVIOURS = {"size", "held", "deaf", "early", "early_and_last", "broken", "silent", "twice", "big"}
 SECONDS = 20.0
 """How long a test waits for what must happen, before it fails."""
 
@@ -44,59 +44,60 @@ class Application:
         self.left = []
         self.gate = asyncio.Event()
 
-    async def __call__(self, scope, receive, send):
-        assert scope["type"] == "http"
-        path = scope["path"]
+    async def __call__(self, exchange):
+        path = exchange.path
         self.began[path] += 1
         try:
             name = path.strip("/").split("/")[0]
-            await getattr(self, name if name in BEHAVIOURS else "echo")(scope, receive, send)
+            await getattr(self, name if name in BEHAVIOURS else "echo")(exchange)
         except Exception as error:
             self.left.append(type(error).__name__)
             if type(error).__name__ != "ClientGone":
                 raise
 
-    async def echo(self, scope, receive, send):
-        body = await read_body(scope, receive, self.max_body_bytes)
+    async def echo(self, exchange):
+        body = await exchange.body(self.max_body_bytes)
         seen = {
-            "method": scope["method"],
-            "path": scope["path"],
-            "query": scope["query_string"].decode(),
-            "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]],
+            "method": exchange.method,
+            "path": exchange.path,
+            "query": exchange.query,
+            "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in exchange.headers],
             "body": body.decode("latin-1"),
         }
-        await respond(send, 200, [JSON], json.dumps(seen).encode())
+        await exchange.answer(200, JSON, json.dumps(seen).encode())
 
-    async def size(self, scope, receive, send):
-        await respond(send, 200, [JSON], b"%d" % len(await read_body(scope, receive, self.max_body_bytes)))
+    async def size(self, exchange):
+        await exchange.answer(200, JSON, b"%d" % len(await exchange.body(self.max_body_bytes)))
 
-    async def held(self, scope, receive, send):
-        await read_body(scope, receive, self.max_body_bytes)
+    async def held(self, exchange):
+        await exchange.body(self.max_body_bytes)
         await self.gate.wait()
-        await respond(send, 200, [JSON], json.dumps(scope["path"]).encode())
+        await exchange.answer(200, JSON, json.dumps(exchange.path).encode())
 
-    async def deaf(self, scope, receive, send):
+    async def deaf(self, exchange):
         """Reads its body only when released."""
         await self.gate.wait()
-        await self.size(scope, receive, send)
+        await self.size(exchange)
 
-    async def early(self, _scope, _receive, send):
-        await respond(send, 200, [JSON], b'"early"')
+    async def early(self, exchange):
+        await exchange.answer(200, JSON, b'"early"')
 
-    async def early_and_last(self, _scope, _receive, send):
-        await respond(send, 404, [JSON, (b"connection", b"close")], b'"no such thing"')
+    async def early_and_last(self, exchange):
+        exchange.keep_alive = False
+        await exchange.answer(404, JSON, b'"no such thing"')
 
-    async def broken(self, _scope, _receive, _send):
+    async def broken(self, _exchange):
         raise ZeroDivisionError
 
-    async def half(self, scope, receive, send):
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]})
-        await send({"type": "http.response.body", "body": b"half", "more_body": True})
-        await read_body(scope, receive, self.max_body_bytes)
-        raise ZeroDivisionError
+    async def silent(self, exchange):
+        await exchange.body(self.max_body_bytes)
 
-    async def big(self, scope, _receive, send):
-        await respond(send, 200, [JSON], b"x" * int(scope["path"].split("/")[2]))
+    async def twice(self, exchange):
+        await self.size(exchange)
+        await exchange.answer(200, JSON, b'"and again"')
+
+    async def big(self, exchange):
+        await exchange.answer(200, JSON, b"x" * int(exchange.path.split("/")[2]))
 
 
 class Counting(HttpConnection):
@@ -106,6 +107,7 @@ class Counting(HttpConnection):
     n_accepted: ClassVar = 0
 
     def connection_made(self, transport):
+        self.client = transport.get_extra_info("peername")
         super().connection_made(transport)
         Counting.n_accepted += 1
 

@@ -6,9 +6,10 @@ import asyncio
 import json
 
 import pytest
+from exchange_by_hand import Written, an_exchange
 
 from model_server.graph.doors import http_refusals as refusals
-from model_server.graph.doors.asgi import read_body, respond
+from model_server.graph.doors.http_exchange import header_lines
 from model_server.graph.doors.http_limits import Limits
 from model_server.graph.errors import ClientGone, InvalidLimits, TooLarge
 
@@ -62,49 +63,55 @@ def test_every_reason_to_refuse_is_one_of_those_that_are_told():
     assert {refusal.reason for refusal in REFUSALS} == set(refusals.REASONS)
 
 
-def body_of(*events, max_bytes=10):
-    coming = iter(events)
+def body_of(*pieces, max_bytes=10, leaves=False):
+    async def go():
+        exchange = an_exchange("POST", "/predict", Written())
+        reading = asyncio.create_task(exchange.body(max_bytes))
+        for piece in pieces:
+            await asyncio.sleep(0)
+            exchange.add(piece)
+        exchange.abandon() if leaves else exchange.end()
+        return await reading
 
-    async def receive():
-        return next(coming)
-
-    return asyncio.run(read_body({"method": "POST", "path": "/predict"}, receive, max_bytes))
-
-
-def piece(body, *, more):
-    return {"type": "http.request", "body": body, "more_body": more}
+    return asyncio.run(go())
 
 
 @pytest.mark.parametrize(
-    ("events", "body"),
-    [
-        ([piece(b"", more=False)], b""),
-        ([piece(b"0123456789", more=False)], b"0123456789"),
-        ([piece(b"01234", more=True), piece(b"", more=True), piece(b"56789", more=False)], b"0123456789"),
-        ([{"type": "http.request"}], b""),
-    ],
+    ("pieces", "body"),
+    [([], b""), ([b"0123456789"], b"0123456789"), ([b"01234", b"", b"56789"], b"0123456789")],
 )
-def test_a_body_is_read_whole(events, body):
-    assert body_of(*events) == body
+def test_a_body_is_read_whole(pieces, body):
+    assert body_of(*pieces) == body
 
 
-@pytest.mark.parametrize("events", [[piece(b"01234567890", more=False)], [piece(b"012345", more=True)] * 2])
-def test_a_body_that_is_too_large_is_not_read_any_further(events):
+@pytest.mark.parametrize("pieces", [[b"01234567890"], [b"012345"] * 2])
+def test_a_body_that_is_too_large_is_not_read_any_further(pieces):
     with pytest.raises(TooLarge, match="10 bytes"):
-        body_of(*events)
+        body_of(*pieces)
 
 
 def test_a_client_that_left_has_no_body():
     with pytest.raises(ClientGone, match="POST /predict"):
-        body_of(piece(b"01", more=True), {"type": "http.disconnect"})
+        body_of(b"01", leaves=True)
 
 
-def test_an_answer_tells_its_length():
-    sent = []
+@pytest.mark.parametrize(
+    "header",
+    [
+        (b"x y", b"1"),
+        (b"", b"1"),
+        (b"x:", b"1"),
+        (b"x", b"1\r\nset-cookie: a"),
+        (b"x", b"\0"),
+        (b"Content-Length", b"1"),
+        (b"connection", b"close"),
+        (b"transfer-encoding", b"chunked"),
+    ],
+)
+def test_a_header_that_could_be_taken_for_another_is_not_written(header):
+    with pytest.raises(RuntimeError, match="header"):
+        header_lines([header])
 
-    async def send(event):
-        sent.append(event)
 
-    asyncio.run(respond(send, 200, [(b"content-type", b"application/json")], b"12345"))
-    assert sent[0]["headers"] == [(b"content-type", b"application/json"), (b"content-length", b"5")]
-    assert sent[1] == {"type": "http.response.body", "body": b"12345"}
+def test_headers_are_written_in_lower_case_and_in_order():
+    assert header_lines([(b"X-A", b"1 \t2"), (b"b", b"\xe4")]) == b"x-a: 1 \t2\r\nb: \xe4\r\n"

@@ -136,15 +136,15 @@ def test_http_1_0_is_answered_and_closed(server):
     assert client.ends()
 
 
-def test_an_application_that_fails_is_answered_for_in_json(server):
-    assert server.ask(get("/broken")).is_refusal(500)
+@pytest.mark.parametrize("path", ["/broken", "/silent"])
+def test_an_application_that_fails_or_says_nothing_is_answered_for_in_json(server, path):
+    assert server.ask(get(path)).is_refusal(500)
 
 
-def test_an_answer_that_breaks_off_does_not_look_whole(server):
+def test_a_second_answer_goes_to_nobody(server):
     client = server.client()
-    client.send(get("/half"))
-    answer = client.answer()
-    assert (answer.headers["content-length"], answer.body) == ("10", b"half")
+    client.send(get("/twice"))
+    assert client.answer().body == b"0"
     assert client.ends()
 
 

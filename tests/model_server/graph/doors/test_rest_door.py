@@ -243,15 +243,14 @@ def test_a_timeout_of_a_component_is_a_500_in_the_executors_form():
 
 def test_a_body_that_comes_in_parts_is_one():
     door, component = an_executor()
-    events = [
-        {"type": "http.request", "body": b'{"a"', "more_body": True},
-        {"type": "http.request", "body": b":1}", "more_body": False},
-    ]
 
-    async def receive():
-        return events.pop(0)
+    async def sends(exchange):
+        for part in (b'{"a"', b":1}"):
+            await asyncio.sleep(0)
+            exchange.add(part)
+        exchange.end()
 
-    assert door.ask("POST", PREDICTIONS, receive=receive).status == 200
+    assert door.ask("POST", PREDICTIONS, sends=sends).status == 200
     assert component.asked[0][1].body == b'{"a":1}'
 
 
@@ -267,10 +266,12 @@ def test_a_body_that_is_too_large_is_refused_and_counted():
 def test_a_client_that_leaves_before_its_request_is_complete_gets_no_answer_and_holds_no_place():
     door, component = an_executor()
 
-    async def receive():
-        return {"type": "http.disconnect"}
+    async def sends(exchange):
+        exchange.add(b"{")
+        await asyncio.sleep(0)
+        exchange.abandon()
 
-    assert door.ask("POST", PREDICTIONS, receive=receive) is None
+    assert door.ask("POST", PREDICTIONS, sends=sends) is None
     assert (component.asked, door.counted.answers, door.counted.under_way) == ([], [], 0)
 
 
@@ -280,11 +281,12 @@ def test_who_sends_slowly_takes_no_place_from_those_whose_request_has_arrived():
     async def go():
         arrived = asyncio.Event()
 
-        async def slowly():
+        async def slowly(exchange):
             await arrived.wait()
-            return {"type": "http.request", "body": b"{}", "more_body": False}
+            exchange.add(b"{}")
+            exchange.end()
 
-        slow = asyncio.create_task(door.asked("POST", PREDICTIONS, receive=slowly))
+        slow = asyncio.create_task(door.asked("POST", PREDICTIONS, sends=slowly))
         await asyncio.sleep(0)
         assert (await door.asked("POST", PREDICTIONS, b"{}")).status == 200
         arrived.set()
@@ -336,7 +338,7 @@ def test_who_asks_not_to_be_logged_is_not(value, is_logged):
 
 def test_a_component_is_asked_by_the_query_too():
     door, component = a_component()
-    assert door.ask("GET", "/predict", query=b"json=%7B%22strData%22%3A%22a%22%7D").status == 200
+    assert door.ask("GET", "/predict", query="json=%7B%22strData%22%3A%22a%22%7D").status == 200
     assert component.asked[0][1].tree() == {"strData": "a"}
 
 

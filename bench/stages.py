@@ -1,8 +1,8 @@
 """Where do the microseconds of a request go? By stage, with the detector in front, in batches of one and of 32.
 
-Each stage by itself, in this process, over and over: the best of its rounds, for each request. Beside them what a server
-takes for a request in all, under load: sockets, the event loop, the walk and the metrics are in that, and that nothing
-stays in the caches where everything takes turns.
+Each stage by itself, in this process, over and over: the best of its rounds, for each request. Beside them what a
+server takes for a request in all, under load: sockets, the event loop, the walk and the metrics are in that, and that
+nothing stays in the caches where everything takes turns.
 """
 
 from __future__ import annotations

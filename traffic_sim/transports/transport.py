@@ -28,7 +28,7 @@ class Target:
     direct: bool = False
     """True: the address is a component itself, and paths have no /seldon/NAMESPACE/DEPLOYMENT before them."""
     max_in_flight: int = 2_000
-    max_connections: int = 64
+    max_connections: int = 256
     """Kept connections of a transport that has one request at a time on each."""
     threads: int = 32
     """Calls at once of a transport that blocks a thread for each."""

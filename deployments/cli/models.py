@@ -197,6 +197,21 @@ def contract(
         out.write_text(text)
 
 
+def metrics(
+    out: Annotated[Path | None, typer.Option(help="File to write; without it the tables are printed.")] = None,
+) -> None:
+    """Every metric that a predictor tells, as Markdown: type, labels, unit, meaning, and which question it answers.
+
+    Example: forkcast metrics --out docs/metrics.md
+    """
+    from model_server.metric_tables import as_markdown
+
+    if out is None:
+        typer.echo(as_markdown(), nl=False)
+    else:
+        out.write_text(as_markdown())
+
+
 def register(app: typer.Typer) -> None:
-    for verb in (train, predict, evaluate, contract):
+    for verb in (train, predict, evaluate, contract, metrics):
         app.command()(verb)

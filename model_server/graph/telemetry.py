@@ -16,6 +16,7 @@ from model_server import metric_names as names
 from model_server.graph.component_metrics import ComponentMetrics
 from model_server.graph.durations import Durations, Later, Level, Pending, at_once
 from model_server.graph.wrapper.identity import Identity
+from model_server.metric_vocabulary import CLIENT_LABELS, SERVER_LABELS
 
 BUCKETS: Final = (
     0.00025,
@@ -39,8 +40,6 @@ BUCKETS: Final = (
 )
 """Seconds. Those of Seldon's executor, from 0.005, and finer ones below."""
 NOT_GIVEN: Final = "NOT_IMPLEMENTED"  # what Seldon's wrapper says where it was not told
-_SERVER_LABELS: Final = ("deployment_name", "predictor_name", "predictor_version", "service", "method", "code")
-_CLIENT_LABELS: Final = (*_SERVER_LABELS[:4], "model_name", "model_image", "model_version", *_SERVER_LABELS[4:])
 
 
 class Telemetry:
@@ -60,8 +59,8 @@ class Telemetry:
             summary = Summary(f"{name}_summary", documentation, labels, registry=registry)
             return Durations(histogram, summary, BUCKETS, pending)
 
-        self._server = durations(names.EXECUTOR_SERVER, "Requests that this server answered.", _SERVER_LABELS)
-        self._client = durations(names.EXECUTOR_CLIENT, "Calls to the components of the graph.", _CLIENT_LABELS)
+        self._server = durations(names.EXECUTOR_SERVER, "Requests that this server answered.", SERVER_LABELS)
+        self._client = durations(names.EXECUTOR_CLIENT, "Calls to the components of the graph.", CLIENT_LABELS)
         self._refused = Counter(
             names.REFUSED, "Requests that were refused before any component saw them.", ("reason",), registry=registry
         )

@@ -8,14 +8,19 @@ there are no more files after a thousand restarts than after none.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from prometheus_client import CollectorRegistry, generate_latest, values
+from prometheus_client import CollectorRegistry, Metric, generate_latest, values
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
+
+from model_server.metric_vocabulary import VOCABULARY
 
 FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
+_MEANINGS: Final = {metric.name: metric.meaning for metric in VOCABULARY}
 _writer = "parent"
 
 
@@ -36,8 +41,17 @@ def forget_gauges_of(place: int) -> None:
     mark_process_dead(place)  # type: ignore[no-untyped-call]
 
 
+class _Everybodys(Collector):
+    """All that is in the files, which hold numbers and no words: what a metric means is the vocabulary's to say."""
+
+    def collect(self) -> Iterable[Metric]:
+        for metric in MultiProcessCollector(None).collect():  # type: ignore[no-untyped-call]
+            metric.documentation = _MEANINGS.get(metric.name, "Told by a component.")
+            yield metric
+
+
 def exposition() -> tuple[bytes, str]:
     """All that all processes have counted, those that ended included; and its content type."""
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(_Everybodys())
     return generate_latest(registry), CONTENT_TYPE_LATEST

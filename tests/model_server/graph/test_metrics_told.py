@@ -22,11 +22,11 @@ NOT_PROVOKED_HERE = {names.EVENTS_DROPPED, names.TIMED_OUT}
 
 
 def families_of(page):
-    """Name -> (type, names of labels over all samples)."""
+    """Name -> (type, names of labels over all samples, what HELP says)."""
     families = {}
     for family in text_string_to_metric_families(page):
         labels = {label for sample in family.samples for label in sample.labels}
-        families[family.name] = (family.type, labels - {"le"})
+        families[family.name] = (family.type, labels - {"le"}, family.documentation)
     return families
 
 
@@ -121,13 +121,14 @@ def told(models, detector, labelled, tmp_path_factory):
         pages = asyncio.run(run(store))
         families = {}
         for page in pages:
-            for name, (kind, labels) in families_of(page).items():
-                families[name] = (kind, labels | families.get(name, (kind, set()))[1])
+            for name, (kind, labels, meaning) in families_of(page).items():
+                _, known, _ = families.get(name, (kind, set(), meaning))
+                families[name] = (kind, labels | known, meaning)
         return families
 
 
 def test_nothing_is_told_that_the_vocabulary_does_not_know(told):
-    known = {metric.name: (metric.kind, set(metric.all_labels)) for metric in VOCABULARY}
+    known = {metric.name: (metric.kind, set(metric.all_labels), metric.meaning) for metric in VOCABULARY}
     for name, family in told.items():
         assert known.get(name) == family, name
 

@@ -6,71 +6,9 @@ import threading
 import weakref
 
 import pytest
+from batching_under_test import Asking, Doubling, Linked, a_batcher, breaks, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from model_server.graph.components.batching import Batcher
-
-
-class Doubling:
-    """Doubles numbers; notes what came together; fails for those below zero; waits while `gate` is shut."""
-
-    def __init__(self):
-        self.batches = []
-        self.gate = threading.Event()
-        self.gate.set()
-        self.entered = threading.Event()
-
-    def __call__(self, messages):
-        self.entered.set()
-        self.gate.wait(60)
-        self.batches.append(list(messages))
-        return [ValueError(f"{each} is below zero") if each < 0 else 2 * each for each in messages]
-
-
-class Linked:
-    """A link that counts nothing."""
-
-    def __init__(self, answer_many, on_batch=lambda *_: None, run=asyncio.to_thread, timeout=None, at_once_bytes=0):
-        self.answer_many, self.batched, self.run, self.timeout = answer_many, on_batch, run, timeout
-        self.at_once_bytes = at_once_bytes
-
-    def run_here(self, work):
-        return work()
-
-    def require_unstuck(self):
-        pass
-
-    def timeout_seconds(self, context):
-        return self.timeout
-
-    def told(self, asked, answer, ended):
-        return answer
-
-    def timed_out(self, asked, seconds):
-        assert seconds >= self.timeout
-        return TimeoutError(f"link {asked.place}")
-
-
-class Asking:
-    """A batcher of these links; what is asked has no context."""
-
-    def __init__(self, *links, max_rows=100, rows_of=abs):
-        self.batcher = Batcher(links, rows_of, abs, max_rows=max_rows)
-
-    def answer(self, message):
-        return self.batcher.answer(message, None)
-
-
-def a_batcher(answer_many, max_rows=100, rows_of=abs, on_batch=lambda *_: None):
-    return Asking(Linked(answer_many, on_batch), max_rows=max_rows, rows_of=rows_of)
-
-
-async def until(condition):
-    deadline = asyncio.get_running_loop().time() + 15
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline
-        await asyncio.sleep(0.001)
 
 
 def test_what_arrives_while_a_call_runs_goes_together_in_the_next():
@@ -127,11 +65,6 @@ def test_who_stops_waiting_is_left_out():
 
 def test_a_call_that_breaks_is_told_to_all_in_it_and_the_next_go_on():
     async def go():
-        def breaks(messages):
-            if 13 in messages:
-                raise RuntimeError("broken")
-            return messages
-
         batcher = a_batcher(breaks)
         with pytest.raises(RuntimeError, match="broken"):
             await batcher.answer(13)
@@ -288,11 +221,6 @@ def test_in_a_chain_whoever_fails_at_a_link_goes_no_further_and_nobody_else_noti
 
 def test_a_link_that_breaks_is_told_to_those_at_it_and_the_next_batch_goes_on():
     async def go():
-        def breaks(messages):
-            if 13 in messages:
-                raise RuntimeError("broken")
-            return messages
-
         asking = Asking(Linked(plus(1)), Linked(breaks))
         with pytest.raises(RuntimeError, match="broken"):
             await asking.answer(12)
@@ -373,103 +301,5 @@ def test_an_answer_that_cannot_be_counted_is_an_error_for_its_caller_and_for_nob
         async with asyncio.timeout(20):
             answers = await asyncio.gather(first, *others, return_exceptions=True)
         assert [str(answer) for answer in answers] == ["1", "miscounted", "5"]
-
-    asyncio.run(go())
-
-
-async def never(work):
-    raise AssertionError("little was to be answered in the loop's own thread")
-
-
-def test_what_links_that_never_wait_are_asked_is_answered_in_the_loops_thread_and_goes_together():
-    async def go():
-        threads, told = set(), []
-
-        def doubled(messages):
-            threads.add(threading.current_thread())
-            return [2 * each for each in messages]
-
-        links = [
-            Linked(doubled, lambda rows, requests: told.append((rows, requests)), never, at_once_bytes=100)
-            for _ in range(2)
-        ]
-        asking = Asking(*links)
-        assert await asyncio.gather(*(asking.answer(n) for n in (1, 2, 3))) == [4, 8, 12]
-        assert threads == {threading.current_thread()}
-        assert told == [(6, 3), (12, 3)]
-
-    asyncio.run(go())
-
-
-@pytest.mark.parametrize("limits", [(100, 0), (0, 100)])
-def test_one_link_of_a_chain_that_may_wait_keeps_all_of_it_out_of_the_loop(limits):
-    async def go():
-        threads = set()
-
-        def noted(messages):
-            threads.add(threading.current_thread())
-            return messages
-
-        asking = Asking(*(Linked(noted, at_once_bytes=limit) for limit in limits))
-        assert await asking.answer(1) == 1
-        assert threading.current_thread() not in threads
-
-    asyncio.run(go())
-
-
-def test_more_than_little_is_answered_outside_the_loop_all_of_it():
-    async def go():
-        batches = []
-
-        def noted(messages):
-            batches.append((threading.current_thread() is threading.main_thread(), list(messages)))
-            return messages
-
-        asking = Asking(Linked(noted, at_once_bytes=10))
-        assert await asyncio.gather(*(asking.answer(n) for n in (6, 4, 1))) == [6, 4, 1]
-        assert await asking.answer(10) == 10
-        assert await asking.answer(11) == 11
-        assert batches == [(False, [6, 4, 1]), (True, [10]), (False, [11])]
-
-    asyncio.run(go())
-
-
-def test_what_comes_a_turn_later_still_goes_together_but_nobody_waits_for_ever_for_those_who_keep_coming():
-    async def go():
-        batches = []
-
-        def noted(messages):
-            batches.append(len(messages))
-            return messages
-
-        asking = Asking(Linked(noted, run=never, at_once_bytes=50))
-
-        async def late(turns):
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            return await asking.answer(1)
-
-        assert await asyncio.gather(*map(late, (0, 1, 2, 3))) == [1] * 4
-        assert batches == [4]
-
-        asking = Asking(Linked(noted, at_once_bytes=20))
-        batches.clear()
-        await asyncio.gather(*map(late, range(200)))
-        assert batches[0] == 21  # one more than is little
-
-    asyncio.run(go())
-
-
-def test_a_link_that_breaks_in_the_loops_thread_is_told_to_all_in_it_and_the_next_go_on():
-    async def go():
-        def breaks(messages):
-            if 13 in messages:
-                raise RuntimeError("broken")
-            return messages
-
-        asking = Asking(Linked(breaks, run=never, at_once_bytes=100))
-        for each in await asyncio.gather(asking.answer(13), asking.answer(5), return_exceptions=True):
-            assert isinstance(each, RuntimeError)
-        assert await asking.answer(5) == 5
 
     asyncio.run(go())

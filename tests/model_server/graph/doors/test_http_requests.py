@@ -254,3 +254,15 @@ def test_a_refusal_waits_for_the_answers_before_it(server):
     assert [client.answer().tree, client.answer().tree] == ["/held/1", "/held/2"]
     assert client.answer().is_refusal(400)
     assert client.ends()
+
+
+def test_answers_do_not_pile_up_for_a_client_that_asks_and_does_not_read(server):
+    path, n_bytes = "/big/16000000", 16_000_000  # more than kernels hold for it
+    client = server.client()
+    server.receives(client, get(path) * 4)
+    eventually("the second is under way", lambda: server.app.began[path] == 2)
+    assert server.still_serves()
+    assert server.app.began[path] == 2
+    assert server.unsent_bytes(client) <= n_bytes
+    for _ in range(4):
+        assert len(client.answer().body) == n_bytes

@@ -199,7 +199,7 @@ def test_what_is_orthogonal_can_be_had_above_any_overlay(tmp_path, name, compone
             all(predictor.replicas == 2 for predictor in predictors)
             and [bool(pod.pdb_spec) for pod in pods].count(True) == 1
         ),
-        "istio": lambda: spec.annotations["seldon.io/istio-retries"] == "2",
+        "istio": lambda: spec.annotations["seldon.io/istio-retries"] == "5",
         "laptop": lambda: (
             {"10m"} == {each.model_extra["resources"]["requests"]["cpu"] for each in containers(deployment)}
             and all(predictor.replicas == 1 for predictor in predictors)

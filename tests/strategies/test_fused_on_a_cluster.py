@@ -129,7 +129,13 @@ class Side:
 
 
 def asked(url, puid, message):
-    answer = requests.post(url, json=message, headers={"Seldon-Puid": puid}, timeout=30)
+    """What a predictor says. A gateway that knows none for a moment is asked again: `Load` counts what that loses."""
+
+    def once():
+        answer = requests.post(url, json=message, headers={"Seldon-Puid": puid}, timeout=30)
+        return None if answer.status_code == 503 and "Seldon-Puid" not in answer.headers else answer
+
+    answer = promises.eventually(once, 10, "an answer of a predictor")
     assert answer.headers["Seldon-Puid"] == puid
     return answer.status_code, answer.json()
 

@@ -5,6 +5,44 @@ from typing import Final
 UNKNOWN_CATEGORIES: Final = "install_model_unknown_categories"
 """Counter: cells whose text training never saw. Label: column."""
 
+MISSING_VALUES: Final = "install_model_missing_values"
+"""Counter: cells that hold nothing where something may be missing. Label: column."""
+
+EXPOSURES: Final = "install_model_exposures"
+"""Counter: impressions that were given a probability."""
+
+PROBABILITY: Final = "install_model_probability"
+"""Histogram: the probabilities given; its sum is the number of installs that they promise."""
+
+STAGE: Final = "install_model_stage_seconds"
+"""Histogram: what a batch of impressions took. Label: stage, one of STAGES."""
+STAGES: Final = ("read", "features", "predict")
+
+MODEL_INFO: Final = "install_model_info"
+"""Gauge, always 1. Labels: which bundle is served."""
+TRAINED_AT: Final = "install_model_trained_timestamp_seconds"
+"""Gauge: when the bundle was made, in seconds since 1970."""
+TRAINING_DIFFERENCE: Final = "install_model_training_difference"
+"""Gauge: the largest difference between a probability given in training and the same row's here."""
+
+DRIFT_PSI: Final = "install_model_drift_psi"
+"""Gauge: population stability index of the last window against training. Labels: column, window."""
+DRIFT_P_VALUE: Final = "install_model_drift_p_value"
+"""Gauge: of the two-sample test of the last window, corrected for the number of columns. Labels: column, window."""
+DRIFT_SAMPLE_SIZE: Final = "install_model_drift_sample_size"
+"""Gauge: the rows of the last window. Label: window."""
+DRIFT_WINDOWS: Final = "install_model_drift_windows"
+"""Counter: windows that were compared with training. Label: window."""
+DRIFT_ALARMS: Final = "install_model_drift_alarms"
+"""Counter: of them, those in which a column differed. Labels: column, window."""
+WINDOW_LABEL: Final = "window"
+STAGE_LABEL: Final = "stage"
+PROBABILITY_COLUMN: Final = "probability"
+"""Stands for the scores among the columns that drift."""
+
+EXPECTED_REWARD: Final = "install_model_expected_reward"
+"""Counter: sum of the probabilities that had been given to what was then rewarded or not. Label: credited_predictor."""
+
 FEEDBACK: Final = "install_model_feedback"
 """Counter: rewards received, zero rewards included. Label: credited_predictor."""
 
@@ -74,6 +112,35 @@ REFUSED: Final = "graph_server_refused"
 
 IN_FLIGHT: Final = "graph_server_requests_in_flight"
 """Gauge: requests that are being answered."""
+
+IN_FLIGHT_LIMIT: Final = "graph_server_requests_in_flight_limit"
+"""Gauge: how many it answers at a time, in all workers; it refuses those beyond."""
+
+CPU_SECONDS: Final = "graph_server_cpu_seconds"
+"""Counter: processor time of all workers."""
+
+MEMORY_BYTES: Final = "graph_server_memory_bytes"
+"""Gauge: resident memory of all workers; what they share counts for each."""
+
+TRAFFIC_PERCENT: Final = "forkcast_predictor_traffic_percent"
+"""Gauge: what share the manifest gives a predictor. Labels: namespace, deployment_name, predictor_name, role."""
+
+SIM_PLANNED: Final = "traffic_sim_planned_requests"
+"""Counter: requests that were due."""
+SIM_REQUESTS: Final = "traffic_sim_requests"
+"""Counter: what became of them. Labels: outcome, predictor_name."""
+SIM_RECORDS: Final = "traffic_sim_records"
+"""Counter: impressions in the requests that were answered."""
+SIM_LATENCY: Final = "traffic_sim_latency_seconds"
+"""Histogram: from the planned moment to the answer."""
+SIM_LAG: Final = "traffic_sim_lag_seconds"
+"""Histogram: how much later than planned the generator itself was ready to send."""
+SIM_IN_FLIGHT: Final = "traffic_sim_requests_in_flight"
+"""Gauge: sent and not answered."""
+SIM_FEEDBACK: Final = "traffic_sim_feedback"
+"""Counter: rewards that were sent. Labels: outcome, predictor_name."""
+SIM_REWARD: Final = "traffic_sim_reward"
+"""Counter: sum of the rewards that were sent. Label: predictor_name."""
 
 BATCH_ROWS: Final = "graph_server_batch_rows"
 """Histogram: rows that one call of a row-wise component answered. Label: model_name."""

@@ -19,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_server import artifact, metric_names, seldon_messages, stock_wrapper
+from model_server.artifact import Bundle
 from model_server.errors import CallersFault, OursToMend
 from model_server.impressions import COLUMNS
+from model_server.observations import Observations, ObservedMetric
 from model_server.scoring import Payload, Scored, Scorer
 from model_server.seldon_messages import Meta, Metric, Records, Request, Table, Tensor
 
@@ -75,6 +77,7 @@ class InstallModel:
             "model_version": self._bundle.version,
             "feature_set": self._bundle.features.name,
         }
+        self._about_the_model = _about(self._bundle)
         stock_wrapper.adapt()
 
     def load(self) -> None:
@@ -140,13 +143,27 @@ class InstallModel:
         label = {metric_names.CREDITED_PREDICTOR_LABEL: str(credited or self._predictor)}
         # A sum does not grow by zero; and protobuf's JSON leaves a zero out, where the wrapper then looks for a value.
         total = (Metric(metric_names.REWARD, float(reward), label),) if reward else ()
-        metrics = (Metric(metric_names.FEEDBACK, 1, label), *total)
+        shown = max(seldon_messages.numbers_in(response), default=0.0)  # whoever asks shows the likeliest of its ads
+        expected = (Metric(metric_names.EXPECTED_REWARD, shown, label),) if 0 < shown <= 1 else ()
+        metrics = (Metric(metric_names.FEEDBACK, 1, label), *total, *expected)
         return seldon_messages.encode_meta(response, Meta(tags=self._own_tags, metrics=metrics))
 
     def health_status(self) -> list[float]:
         """The probability of one made-up impression: green means that a real prediction works."""
-        probabilities: list[float] = self.predict([_HEALTH_RECORD]).tolist()
+        probabilities: list[float] = self._scorer.score(
+            Records([_HEALTH_RECORD]), is_noted=False
+        ).probabilities.tolist()
         return probabilities
+
+    def observed_metrics(self) -> Sequence[ObservedMetric]:
+        """What was scored since this was last asked, and which model scores; nothing is noted before it first is.
+
+        Our graph server asks once a second, on a thread of its own. Stock Seldon never does.
+        """
+        observations = self._scorer.observations
+        if observations is None:
+            observations = self._scorer.observations = Observations()
+        return [*observations.told(), *self._about_the_model]
 
     def init_metadata(self) -> dict[str, Any]:
         """What Seldon's /metadata tells about this model."""
@@ -171,3 +188,8 @@ class InstallModel:
     def _answer(self, message: Any, asked: Request, scored: Scored) -> Any:
         own = Meta(tags=self._own_tags, request_path=self._own_path, metrics=scored.metrics)
         return seldon_messages.encode(message, scored.probabilities, asked, own)
+
+
+def _about(bundle: Bundle) -> list[ObservedMetric]:
+    tags = {"bundle": bundle.name, "bundle_version": bundle.version, "feature_set": bundle.features.name}
+    return [{"type": "GAUGE", "key": metric_names.MODEL_INFO, "value": 1, "tags": tags}]

@@ -6,6 +6,7 @@ and each gets to the bit what it would have got alone.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from model_server import metric_names
 from model_server.artifact import Bundle
 from model_server.errors import CallersFault
 from model_server.impressions import MAX_ROWS, Finding, Impressions, InvalidImpressions
+from model_server.observations import Batch, Observations
 from model_server.reading import Read, left_or_read, read_together
 from model_server.seldon_messages import Metric, Records, Table, Tensor
 
@@ -35,10 +37,12 @@ class Scorer:
     def __init__(self, bundle: Bundle) -> None:
         self._features = bundle.features
         self._booster = bundle.booster
+        self.observations: Observations | None = None
+        """Where what was scored is noted, if anybody asks."""
 
-    def score(self, payload: Payload) -> Scored:
+    def score(self, payload: Payload, *, is_noted: bool = True) -> Scored:
         """Errors: CallersFault with every finding."""
-        [scored] = self._score([payload], read_together)
+        [scored] = self._score([payload], read_together, is_noted=is_noted)
         if isinstance(scored, CallersFault):
             raise scored
         return scored
@@ -48,8 +52,13 @@ class Scorer:
         return self._score(payloads, left_or_read)
 
     def _score(
-        self, payloads: Sequence[Payload], read_all: Callable[[Mapping[int, Table | Records]], Read]
+        self,
+        payloads: Sequence[Payload],
+        read_all: Callable[[Mapping[int, Table | Records]], Read],
+        *,
+        is_noted: bool = True,
     ) -> list[Scored | CallersFault]:
+        began = time.perf_counter()
         scored: dict[int, Scored | CallersFault] = {}
         raw: dict[int, Table | Records] = {}
         ready: dict[int, NDArray[np.float64]] = {}
@@ -64,13 +73,18 @@ class Scorer:
         read = read_all(raw)
         scored |= read.faults
         impressions, sizes = read.impressions, dict(read.sizes)
+        were_read = time.perf_counter()
         matrices = (
             [*ready.values()] if impressions is None else [self._features.transform(impressions), *ready.values()]
         )
         if matrices:
             metrics = {} if impressions is None else self._unknown(impressions, sizes)
             sizes |= {i: len(matrix) for i, matrix in ready.items()}
+            were_features = time.perf_counter()
             probabilities = self._booster.predict(matrices[0] if len(matrices) == 1 else np.concatenate(matrices))
+            if self.observations is not None and is_noted:
+                stages = (were_read - began, were_features - were_read, time.perf_counter() - were_features)
+                self.observations.note(Batch(impressions, [*read.sizes.values()], probabilities, stages))
             ends = np.cumsum([*sizes.values()]).tolist()
             for (i, size), end in zip(sizes.items(), ends, strict=True):
                 scored[i] = Scored(probabilities[end - size : end], metrics.get(i, ()))

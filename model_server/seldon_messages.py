@@ -218,6 +218,21 @@ def encode(like: Any, probabilities: NDArray[np.float32], asked: Request, own: M
     return answer
 
 
+def numbers_in(answer: Any) -> list[float]:
+    """Those of an answer's data, as `encode` writes them; none of what is in any other form."""
+    if isinstance(answer, Mapping):
+        data = answer.get("data")
+        data = data if isinstance(data, Mapping) else {}
+        tensor = data.get("tensor")
+        values = data.get("ndarray") or (tensor.get("values") if isinstance(tensor, Mapping) else None)
+        values = values if isinstance(values, list) else []
+    elif answer.data.WhichOneof("data_oneof") == "ndarray":
+        values = [value.number_value for value in answer.data.ndarray.values]
+    else:
+        values = list(answer.data.tensor.values)
+    return [value for value in values if isinstance(value, int | float) and math.isfinite(value)]
+
+
 def encode_meta(like: Any, own: Meta) -> Any:
     """An answer without data, such as feedback gets."""
     if isinstance(like, Mapping):

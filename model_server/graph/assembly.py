@@ -13,6 +13,7 @@ from model_server.graph.cloud_events import Source
 from model_server.graph.components import Component
 from model_server.graph.components.http_client import HttpClient
 from model_server.graph.components.in_process import InProcess
+from model_server.graph.observing import Observe, Tell
 from model_server.graph.predictor import ROUTING_INJECTION, Node, Predictor
 from model_server.graph.request_log import RequestLog
 from model_server.graph.settings import Settings
@@ -36,6 +37,7 @@ class Assembly:
         self._client = HttpClient()
         self._log: RequestLog | None = None
         self.in_process: list[InProcess] = []
+        self.observed: list[tuple[Observe, Tell]] = []
         self.components: dict[str, Component] = {}
         predictor = settings.predictor
         if predictor is None:
@@ -107,4 +109,6 @@ class Assembly:
         )
         component = InProcess(name, identity.image, wrapped, self._telemetry, self._settings)
         self.in_process.append(component)
+        if hasattr(user_object, "observed_metrics"):
+            self.observed.append((user_object.observed_metrics, partial(self._telemetry.observed_by, identity)))
         return component

@@ -12,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 from prometheus_client import Counter, Gauge, Histogram
 
+from model_server.graph.durations import write_together
+
 logger = logging.getLogger(__name__)
 
 TIMER_BUCKETS: Final = tuple(np.logspace(-3, np.log10(30), 50).tolist())
@@ -61,16 +63,24 @@ class ComponentMetrics:
         except (ValueError, TypeError, OverflowError) as error:
             logger.warning("metric %.100r dropped: %s", key, error)
 
+    def add_observed(self, metrics: Iterable[Mapping[str, Any]], labels: Mapping[str, str], method: str) -> None:
+        """Those of `observed_metrics()`: as others, and HISTOGRAMs with their counts by bounds. Logs what it cannot."""
+        for metric in metrics:
+            if metric["type"] != "HISTOGRAM":
+                self.add(metric, labels, method)
+                continue
+            try:
+                key, bounds, counts = metric["key"], tuple(metric["bounds"]), metric["counts"]
+                tags = _tags(metric)
+                histogram = self._one_series("HISTOGRAM", key, tags, labels, method, bounds)
+                write_together(histogram, counts, metric["sum"])
+            except (ValueError, TypeError, KeyError) as error:
+                logger.warning("metric %.100r dropped: %s", metric.get("key"), error)
+
     def _count(  # noqa: PLR0917 -- what a metric is made of
         self, kind: str, key: str, value: float, tags: dict[str, str], labels: Mapping[str, str], method: str
     ) -> None:
-        series_key = (kind, key, method, labels["model_name"], tuple(sorted(tags.items())))
-        series = self._series.get(series_key)
-        if series is None:
-            with self._making:  # once: two objects for one series would write over each other's counts
-                series = self._series.get(series_key)
-                if series is None:
-                    series = self._series[series_key] = self._made(kind, key, {**tags, "method": method, **labels})
+        series = self._one_series(kind, key, tags, labels, method, TIMER_BUCKETS)
         match kind:
             case "COUNTER":
                 series.inc(value)
@@ -82,16 +92,36 @@ class ComponentMetrics:
             case _:
                 series.observe(value / 1000)  # a TIMER is told in milliseconds
 
-    def _made(self, kind: str, key: str, labels: Mapping[str, str]) -> Any:
+    def _one_series(  # noqa: PLR0917 -- what a metric is made of
+        self,
+        kind: str,
+        key: str,
+        tags: dict[str, str],
+        labels: Mapping[str, str],
+        method: str,
+        bounds: tuple[float, ...],
+    ) -> Any:
         """Errors: ValueError."""
-        n_numbers = len(TIMER_BUCKETS) + 2 if kind == "TIMER" else 1
+        series_key = (kind, key, method, labels["model_name"], tuple(sorted(tags.items())))
+        series = self._series.get(series_key)
+        if series is None:
+            with self._making:  # once: two objects for one series would write over each other's counts
+                series = self._series.get(series_key)
+                if series is None:
+                    all_labels = {**tags, "method": method, **labels}
+                    series = self._series[series_key] = self._made(kind, key, all_labels, bounds)
+        return series
+
+    def _made(self, kind: str, key: str, labels: Mapping[str, str], bounds: tuple[float, ...]) -> Any:
+        """Errors: ValueError."""
+        n_numbers = len(bounds) + 2 if kind in {"TIMER", "HISTOGRAM"} else 1
         if self._n_numbers + n_numbers > MAX_NUMBERS:
             raise ValueError(f"{self._n_numbers:,} numbers are told of already, as many as are kept")
-        series = self._family(kind, key, tuple(labels)).labels(**labels)
+        series = self._family(kind, key, tuple(labels), bounds).labels(**labels)
         self._n_numbers += n_numbers
         return series
 
-    def _family(self, kind: str, key: str, label_names: tuple[str, ...]) -> Any:
+    def _family(self, kind: str, key: str, label_names: tuple[str, ...], bounds: tuple[float, ...]) -> Any:
         family = self._families.get((kind, key, label_names))
         if family is None:
             help_text = "Told by a component."
@@ -101,7 +131,7 @@ class ComponentMetrics:
                 case "GAUGE":
                     family = Gauge(key, help_text, label_names, registry=None, multiprocess_mode="mostrecent")
                 case _:
-                    family = Histogram(key, help_text, label_names, registry=None, buckets=TIMER_BUCKETS)
+                    family = Histogram(key, help_text, label_names, registry=None, buckets=bounds)
             self._families[kind, key, label_names] = family
         return family
 

@@ -39,6 +39,15 @@ class Pending:
             write()
 
 
+def write_together(histogram: Any, counts: Sequence[int], total: float) -> None:
+    """Many observations: how many fell under each bound, and above the last; and their sum. Errors: ValueError."""
+    buckets = histogram._buckets  # noqa: SLF001 (told above)
+    for bucket, count in zip(buckets, counts, strict=True):
+        if count:
+            bucket.inc(count)
+    histogram._sum.inc(total)  # noqa: SLF001
+
+
 class Durations:
     """A histogram and a summary of the same durations, by the same labels."""
 
@@ -69,10 +78,7 @@ class _Series:
         self.total = 0.0
 
     def write(self) -> None:
-        for place, count in enumerate(self.counts):
-            if count:
-                self._histogram._buckets[place].inc(count)  # noqa: SLF001 (told above)
-        self._histogram._sum.inc(self.total)  # noqa: SLF001
+        write_together(self._histogram, self.counts, self.total)
         self._summary._count.inc(self.n_pending)  # noqa: SLF001
         self._summary._sum.inc(self.total)  # noqa: SLF001
         self.counts, self.n_pending, self.total = [0] * len(self.counts), 0, 0.0

@@ -48,7 +48,9 @@ class Telemetry:
     Durations, batches and requests in flight are told from the thread of the event loop, the rest from any.
     """
 
-    def __init__(self, deployment: str, predictor: str, version: str, later: Later = at_once) -> None:
+    def __init__(
+        self, deployment: str, predictor: str, version: str, later: Later = at_once, *, in_flight_limit: int = 0
+    ) -> None:
         """`later`: the loop's `call_soon`, with which what happens in one of its turns is written down at once."""
         registry = CollectorRegistry()  # each process's own; what is shown comes from the files of all
         self._where = (deployment, predictor, version)
@@ -69,6 +71,12 @@ class Telemetry:
         )
         self.in_flight = Level(in_flight, pending).add
         """Told of each request that comes, 1, or goes, -1."""
+        limit = Gauge(names.IN_FLIGHT_LIMIT, "As many are taken.", registry=registry, multiprocess_mode="livesum")
+        limit.set(in_flight_limit)
+        self._cpu_seconds = Counter(names.CPU_SECONDS, "Processor time of all workers.", registry=registry)
+        self._memory_bytes = Gauge(
+            names.MEMORY_BYTES, "Resident memory of all workers.", registry=registry, multiprocess_mode="livesum"
+        )
         self._batch_rows = Histogram(
             names.BATCH_ROWS,
             "Rows that one call of a row-wise component answered.",
@@ -127,6 +135,15 @@ class Telemetry:
     def told_by(self, identity: Identity, metrics: Sequence[Mapping[str, Any]], method: str) -> None:
         """Custom metrics of a component, valid by the wrapper's rules. Raises nothing: no metric is worth an answer."""
         self._components.add_all(metrics, _identity_labels(identity), method)
+
+    def observed_by(self, identity: Identity, metrics: Sequence[Mapping[str, Any]]) -> None:
+        """What a component counted beside its requests, of predictions by what it is."""
+        self._components.add_observed(metrics, _identity_labels(identity), "predict")
+
+    def used(self, cpu_seconds: float, memory_bytes: int) -> None:
+        """By this process: processor time since it was last told, and the memory that it holds now."""
+        self._cpu_seconds.inc(cpu_seconds)
+        self._memory_bytes.set(memory_bytes)
 
     def rewarded(self, identity: Identity, reward: float) -> None:
         """A reward that reached a component, zero included; negative ones count, but no counter can take their sum."""

@@ -10,7 +10,7 @@ import random
 import select
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -21,11 +21,12 @@ from model_server.graph import assembly
 from model_server.graph.components.in_process import InProcess
 from model_server.graph.doors import component as component_door
 from model_server.graph.doors import executor as executor_door
-from model_server.graph.doors.grpc import GrpcDoor
+from model_server.graph.doors.grpc import Answer, GrpcDoor
 from model_server.graph.doors.http_limits import Limits as HttpLimits
 from model_server.graph.doors.http_server import HttpServer
 from model_server.graph.doors.reception import Reception
 from model_server.graph.doors.rest import RestDoor, Surface
+from model_server.graph.observing import Observer
 from model_server.graph.serving import Graph, Readiness
 from model_server.graph.settings import Settings
 from model_server.graph.telemetry import Telemetry
@@ -85,13 +86,7 @@ async def _serve(inheritance: Inheritance) -> int:
     loop.add_signal_handler(signal.SIGTERM, end, 0)
     loop.add_reader(inheritance.all_end, end_with_all)
 
-    predictor = settings.predictor
-    telemetry = Telemetry(
-        settings.deployment,
-        predictor.name if predictor else "",
-        predictor.version if predictor else "",
-        later=loop.call_soon,
-    )
+    telemetry = _telemetry(settings, loop)
     reception = Reception(telemetry, settings.limits)
     async with assembly.Assembly(settings, inheritance.user_objects, telemetry) as parts:
         readiness = Readiness(
@@ -99,15 +94,7 @@ async def _serve(inheritance: Inheritance) -> int:
             is_draining=lambda: reception.is_draining,
             full_health_checks=settings.full_health_checks,
         )
-        if predictor is None:
-            (component,) = parts.components.values()
-            surface = component_door.rest_surface(
-                component, readiness, settings.metrics_path if settings.metrics_port is None else None
-            )
-            methods = component_door.grpc_methods(component)
-        else:
-            graph = Graph(predictor, parts.walk(predictor, random.random), readiness)
-            surface, methods = executor_door.rest_surface(graph, settings), executor_door.grpc_methods(graph)
+        surface, methods = _outside(settings, parts, readiness)
 
         def http(surface: Surface, listening: socket.socket) -> HttpServer:
             return HttpServer(
@@ -127,9 +114,11 @@ async def _serve(inheritance: Inheritance) -> int:
         for door in doors:
             await door.start()
         inheritance.on_ready()
-        watching = asyncio.create_task(_watch(parts.in_process, end))
+        observer = Observer(parts.observed, telemetry.used)
+        beside = [asyncio.create_task(_watch(parts.in_process, end)), asyncio.create_task(observer.run())]
         code = await stop
-        watching.cancel()
+        for task in beside:
+            task.cancel()
 
         is_stuck = code == EXIT_STUCK
         grace = STUCK_GRACE_SECONDS if is_stuck else settings.grace_seconds
@@ -145,8 +134,32 @@ async def _serve(inheritance: Inheritance) -> int:
         if grpc_door is not None:
             stopping.append(grpc_door.stop(grace))
         await asyncio.gather(*stopping)
+        observer.look()
     logger.info("ended")
     return code
+
+
+def _outside(
+    settings: Settings, parts: assembly.Assembly, readiness: Readiness
+) -> tuple[Surface, Mapping[str, Answer]]:
+    """What answers over REST and over gRPC. Errors: InvalidPredictor."""
+    if settings.predictor is None:
+        (component,) = parts.components.values()
+        metrics_path = settings.metrics_path if settings.metrics_port is None else None
+        return component_door.rest_surface(component, readiness, metrics_path), component_door.grpc_methods(component)
+    graph = Graph(settings.predictor, parts.walk(settings.predictor, random.random), readiness)
+    return executor_door.rest_surface(graph, settings), executor_door.grpc_methods(graph)
+
+
+def _telemetry(settings: Settings, loop: asyncio.AbstractEventLoop) -> Telemetry:
+    predictor = settings.predictor
+    return Telemetry(
+        settings.deployment,
+        predictor.name if predictor else "",
+        predictor.version if predictor else "",
+        later=loop.call_soon,
+        in_flight_limit=settings.limits.max_requests_waiting,
+    )
 
 
 def _can_be_read(descriptor: int) -> bool:

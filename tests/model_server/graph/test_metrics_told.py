@@ -64,7 +64,7 @@ def impressions_asked(rows):
 
         answer = await caller.predict(message(rows[0]))
         await caller.predict(message(rows[1]), "grpc")
-        await caller.predict(message(rows[2], campaignId="never seen", lastStart="2030-01-01T00:00:00Z"))
+        await caller.predict(message(rows[2], campaignId="never seen", lastStart="2030-01-01T00:00:00Z", country=None))
         for reward in (0.0, 1.0):
             await caller.rest("/api/v1.0/feedback", {"request": message(rows[0]), "response": answer, "reward": reward})
         for refused in ({"data": {"tensor": {"shape": [1, 1], "values": [1]}}}, {"data": {"ndarray": [["?"]]}}):
@@ -73,6 +73,11 @@ def impressions_asked(rows):
         with socket.create_connection(("127.0.0.1", server.http_port)) as raw:
             raw.sendall(b"NONSENSE\r\n\r\n")
             assert raw.recv(100).startswith(b"HTTP/1.1 400")
+
+        async def is_told():
+            return f"{names.EXPOSURES}_total" in server.metrics()
+
+        await eventually(is_told)
 
     return ask
 

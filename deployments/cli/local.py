@@ -71,6 +71,13 @@ def up(
     start_timeout: Annotated[
         float, typer.Option(metavar="SECONDS", help="How long a program may take to load its models.", min=1)
     ] = 120.0,
+    prometheus: Annotated[
+        bool,
+        typer.Option(
+            envvar="FORKCAST_PROMETHEUS",
+            help="Start Prometheus too, if it is installed, on port 9090 or another free one; see `status`.",
+        ),
+    ] = True,
     state: State = DEFAULT_STATE,
     detached: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
@@ -85,7 +92,9 @@ def up(
     from deployments.local.settings import Settings
     from deployments.local.state import StateFolder
 
-    settings = Settings(host=host, port=port, volumes=volumes, start_timeout_seconds=start_timeout)
+    settings = Settings(
+        host=host, port=port, volumes=volumes, start_timeout_seconds=start_timeout, prometheus=prometheus
+    )
     if detach:
         _detach(sys.argv[1:], StateFolder(state))
         return
@@ -193,6 +202,10 @@ def status(
     console.print(table(found))
     console.print()
     console.print(places(found))
+    prometheus = found["prometheus"]
+    if prometheus["url"]:
+        where = f"{prometheus['condition']} (pid {prometheus['pid']})"
+        console.print(f"Prometheus [bold]{prometheus['url']}[/], {where}")
     for store in found["stores"]:
         console.print(f"store [bold]{store['name']}[/], {store['condition']} (Valkey, pid {store['pid']})")
     for name in found["not_run"]:
@@ -325,6 +338,11 @@ def _rendered(overlay: Path) -> tuple[str, str]:
     return found.text, found.source
 
 
+def _prometheus_line(found: dict[str, Any]) -> str:
+    url = found["prometheus"]["url"]
+    return f"  {url}  what all of it does, and alerts\n" if url else ""
+
+
 def _detach(arguments: list[str], state: StateFolder) -> None:
     from rich.console import Console
 
@@ -348,6 +366,6 @@ def _welcome(found: dict[str, Any]) -> str:
 
   curl -s {address}/metadata
   {client}
-
+{_prometheus_line(found)}
   forkcast status{state}     what runs, and how many requests each predictor has answered
   forkcast down{state}       stop it"""

@@ -38,6 +38,11 @@ class RunningPredictor:
         return (self.main.program, *(each.program for each in self.wrappers.values()))
 
     @property
+    def ports_by_node(self) -> dict[str, Ports]:
+        """Those of the graph server, under "", and of each wrapper."""
+        return {"": self.main.ports, **{node: each.ports for node, each in self.wrappers.items()}}
+
+    @property
     def condition(self) -> Condition:
         """Ready where all of it is; else what the first program that is not ready is."""
         return next((each.condition for each in self.programs if each.condition != Condition.READY), Condition.READY)

@@ -19,6 +19,7 @@ from deployments.local.envoy import clusters, clusters_of, routes
 from deployments.local.errors import NotReady
 from deployments.local.gateway import CLUSTERS, ROUTE_TABLE, EnvoyDoor
 from deployments.local.logs import LogFile
+from deployments.local.monitoring import Monitoring
 from deployments.local.plan import Plan
 from deployments.local.programs import Ports, PredictorServer
 from deployments.local.running import RunningPredictor, started
@@ -47,6 +48,7 @@ class Runtime:
         self._door = EnvoyDoor(state.envoy, record.admin_socket, settings.host, settings.port)
         self._stores = RunningStores(lambda store: record.store_socket(store.key))
         self._starter = Starter(state, record, self._stores.addressed)
+        self._monitoring = Monitoring(state.prometheus, say)
         self._running: dict[str, RunningPredictor] = {}
         self._guardian: asyncio.subprocess.Process | None = None
         self._guarding: asyncio.Task[None] | None = None
@@ -74,7 +76,8 @@ class Runtime:
             self._envoy = self._supervised(ENVOY, self._starter.envoy, ready=self._door.ready, alive=self._door.ready)
             await self._envoy.until_ready()
             await self._door.until_healthy(clusters_of(plan.servers), ENVOY_TIMEOUT_SECONDS)
-            self._plan, self._overlay = plan, overlay
+            await self._monitoring.start(self._starter.prometheus, self._supervised, wanted=self._settings.prometheus)
+            self._serve(plan, overlay)
 
     async def apply(self, plan: Plan, overlay: str, say: Say) -> None:
         """Move to another plan while requests are served.
@@ -98,7 +101,7 @@ class Runtime:
             except BaseException:
                 await self._back_to(before, new)
                 raise
-            self._plan, self._overlay, self.isolated = plan, overlay, plan.isolated
+            self._serve(plan, overlay)
             say("the gateway serves the new weights: " + _weights(plan))
             if old:
                 say("draining " + ", ".join(server.name for server in old))
@@ -121,6 +124,7 @@ class Runtime:
             "pid": os.getpid(),
             "up_seconds": round(time.time() - self._began, 1),
             "guardian": self._guardian.pid if self._guardian else None,
+            "prometheus": self._monitoring.described(),
             **described(self._plan, self._envoy, list(self._running.values()), completed, self._stores.running),
         }
 
@@ -134,6 +138,7 @@ class Runtime:
         await asyncio.gather(*(each.stop(self._settings.stop_grace_seconds) for each in self._running.values()))
         self._running.clear()
         await self._stores.keep((), self._settings.stop_grace_seconds)
+        await self._monitoring.stop(self._settings.stop_grace_seconds)
         if self._guardian is not None and self._guardian.stdin is not None:
             self._guardian.stdin.close()  # it ends whatever bears our mark and escaped us, then itself
             await self._guardian.wait()
@@ -144,6 +149,12 @@ class Runtime:
         for program in [*programs, *([self._envoy] if self._envoy else [])]:
             program.kill_now()
         self._stores.kill_now()
+        self._monitoring.kill_now()
+
+    def _serve(self, plan: Plan, overlay: str) -> None:
+        """It does: from here on this is what runs."""
+        self._plan, self._overlay, self.isolated = plan, overlay, plan.isolated
+        self._monitoring.show(plan, {key: running.ports_by_node for key, running in self._running.items()})
 
     async def _bring_up(self, servers: Iterable[PredictorServer], say: Say) -> None:
         new = []

@@ -19,6 +19,8 @@ class Settings:
     """How long a program may take to load its models and answer."""
     drain_seconds: float = 30.0
     """How long the requests of a predictor that leaves may take; gunicorn's own graceful timeout."""
+    prometheus: bool = True
+    """Whether Prometheus is started, where it is installed."""
     stop_grace_seconds: float = 10.0
     """Between SIGTERM and SIGKILL; shorter than a pod's 20 s, for a person is waiting at the prompt."""
 

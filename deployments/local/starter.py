@@ -85,6 +85,9 @@ class Starter:
         )
         return await self._child(argv, {}, on_line)
 
+    async def prometheus(self, argv: Sequence[str], on_line: OnLine) -> Child:
+        return await self._child(argv, {}, on_line)
+
     async def _child(self, argv: Sequence[str], variables: Mapping[str, str], on_line: OnLine) -> Child:
         return await Child.start(argv, self._environment(variables), Path.cwd(), on_line)
 

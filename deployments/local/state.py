@@ -4,6 +4,7 @@
           runtime.json   its pid, its run, its gateway and the folder of its sockets
           envoy/         what Envoy reads
           tmp/           what graph servers write for themselves; beside the sockets, wherever those are
+          prometheus/    what Prometheus reads, and its data, which outlives the runtime
           podinfo/       a file per predictor with the annotations of the pod that it would be on a cluster
           stores/        a folder per Valkey with its data, which outlives the runtime as a claim outlives its Pods
           logs/          a file per program, one for Envoy, one for a runtime without a terminal
@@ -68,6 +69,10 @@ class StateFolder:
     @property
     def envoy(self) -> Path:
         return self.path / "envoy"
+
+    @property
+    def prometheus(self) -> Path:
+        return self.path / "prometheus"
 
     @property
     def podinfo(self) -> Path:

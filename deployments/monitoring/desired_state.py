@@ -1,0 +1,48 @@
+"""What the manifest says of traffic, told to Prometheus: by it, a share is right or wrong. Pure.
+
+Neither Seldon's executor nor a component knows its weight, which changes without a new Pod.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+
+from model_server import metric_names as names
+
+LABELS: Final = ("namespace", "deployment_name", "predictor_name", "role")
+
+
+@dataclass(frozen=True)
+class Share:
+    """Of a predictor in the traffic of its deployment; of a shadow, the copies that it gets."""
+
+    namespace: str
+    deployment: str
+    predictor: str
+    role: Literal["live", "shadow"]
+    percent: float
+
+
+def exposition(shares: Iterable[Share]) -> bytes:
+    """In the text format of Prometheus."""
+    family = GaugeMetricFamily(
+        names.TRAFFIC_PERCENT, "The share of the traffic that the manifest gives a predictor.", labels=LABELS
+    )
+    for share in shares:
+        family.add_metric((share.namespace, share.deployment, share.predictor, share.role), share.percent)
+    registry = CollectorRegistry()
+    registry.register(_Once(family))
+    return generate_latest(registry)
+
+
+class _Once:
+    def __init__(self, family: GaugeMetricFamily) -> None:
+        self._family = family
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        yield self._family

@@ -16,6 +16,8 @@ REQUIRE_TOOLS = os.environ.get("REQUIRE_TOOLS") == "1"
 variable FORKCAST_*, may be missing."""
 
 
+os.environ.setdefault("FORKCAST_PROMETHEUS", "0")  # dozens of runtimes; those that want one say so
+
 LONGEST_FIRST = (
     "test_every_change_under_load.py",
     "test_strategies_here.py",

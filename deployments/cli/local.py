@@ -206,6 +206,8 @@ def status(
     if prometheus["url"]:
         where = f"{prometheus['condition']} (pid {prometheus['pid']})"
         console.print(f"Prometheus [bold]{prometheus['url']}[/], {where}")
+    elif prometheus["problem"]:
+        console.print(prometheus["problem"], soft_wrap=True)
     for store in found["stores"]:
         console.print(f"store [bold]{store['name']}[/], {store['condition']} (Valkey, pid {store['pid']})")
     for name in found["not_run"]:
@@ -339,8 +341,9 @@ def _rendered(overlay: Path) -> tuple[str, str]:
 
 
 def _prometheus_line(found: dict[str, Any]) -> str:
-    url = found["prometheus"]["url"]
-    return f"  {url}  what all of it does, and alerts\n" if url else ""
+    told = found["prometheus"]
+    text = f"{told['url']}  what all of it does, and alerts" if told["url"] else told["problem"]
+    return f"  {text}\n" if text else ""
 
 
 def _detach(arguments: list[str], state: StateFolder) -> None:

@@ -183,6 +183,10 @@ class Connection:
         """What a Pod answers to a GET, through the API server's proxy. Errors: RefusedAnswer, Unreachable."""
         return self._json("GET", f"{_pod(namespace, f'{pod}:{port}')}/proxy/{path}")
 
+    def text_through_pod(self, namespace: str, pod: str, port: int, path: str) -> str:
+        """The same, as text. Errors: RefusedAnswer, Unreachable."""
+        return self._request("GET", f"{_pod(namespace, f'{pod}:{port}')}/proxy/{path}", {}).decode(errors="replace")
+
     def _json(
         self,
         method: str,

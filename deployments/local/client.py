@@ -6,7 +6,8 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
@@ -16,6 +17,7 @@ from deployments.errors import DeploymentsError
 from deployments.local.errors import ApplyFailed, ApplyRefused, NotReady
 from deployments.local.leftovers import end_processes_of
 from deployments.local.state import Record, StateFolder
+from deployments.monitoring.desired_state import Share
 
 ANSWER_SECONDS: Final = 10.0
 DOWN_SECONDS: Final = 60.0
@@ -26,6 +28,32 @@ def status(state: StateFolder) -> dict[str, Any]:
     """Errors: NothingRunning; NotReady where the runtime does not answer."""
     found: dict[str, Any] = asyncio.run(_ask(state.running(), "GET", "/status"))
     return found
+
+
+def shares_and_pages(state: StateFolder) -> tuple[list[Share], list[str]]:
+    """What share each predictor should have, and the page of metrics of each program that answers.
+
+    Errors: NothingRunning; NotReady where the runtime does not answer.
+    """
+    found = status(state)
+    shares = [
+        Share(each["namespace"], each["deployment"], each["predictor"], each["role"], each["percent"])
+        for each in found["shares"]
+    ]
+    programs = [program for each in found["predictors"] for program in (each, *each["components"])]
+    return shares, asyncio.run(_pages([program["metrics"] for program in programs]))
+
+
+async def _pages(urls: Sequence[str]) -> list[str]:
+    async def page(session: aiohttp.ClientSession, url: str) -> str:
+        try:
+            async with session.get(url) as answer:
+                return await answer.text() if answer.status == HTTPStatus.OK else ""
+        except (aiohttp.ClientError, TimeoutError):
+            return ""  # it starts, or has ended; the others are told of
+
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS)) as session:
+        return await asyncio.gather(*(page(session, url) for url in urls))
 
 
 def apply(

@@ -42,6 +42,7 @@ class Monitoring:
         self.program: Supervised | None = None
         self.url: str | None = None
         """Of Prometheus, where it runs."""
+        self._problem: str | None = None
 
     @property
     def configuration(self) -> Path:
@@ -65,7 +66,7 @@ class Monitoring:
             return
         program = shutil.which(PROGRAM)
         if program is None:
-            self._say(NOT_INSTALLED.format(self.configuration))
+            self._problem = NOT_INSTALLED.format(self.configuration)
             return
         port = USUAL_PORT if is_free(LOOPBACK, USUAL_PORT) else self._take(1)[0]
         self.url = f"http://{LOOPBACK}:{port}"
@@ -88,6 +89,7 @@ class Monitoring:
         return {
             "configuration": str(self.configuration),
             "url": self.url,
+            "problem": self._problem,
             "condition": program.condition if program else None,
             "pid": program.pid if program else None,
             "log": str(program.log.path) if program else None,

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from deployments.local.monitoring import Monitoring
 from deployments.local.plan import Plan
 from deployments.local.programs import Ports, PredictorServer
 from deployments.local.running import RunningPredictor, started
+from deployments.local.scraping import shares
 from deployments.local.settings import Settings
 from deployments.local.starter import Starter
 from deployments.local.state import Record, StateFolder
@@ -125,6 +127,7 @@ class Runtime:
             "up_seconds": round(time.time() - self._began, 1),
             "guardian": self._guardian.pid if self._guardian else None,
             "prometheus": self._monitoring.described(),
+            "shares": [asdict(share) for share in shares(self._plan)] if self._plan else [],
             **described(self._plan, self._envoy, list(self._running.values()), completed, self._stores.running),
         }
 

@@ -187,7 +187,7 @@ class Besieged:
 
     def in_flight(self):
         text = self.server.metrics("/prometheus" if self.form.is_graph else "/metrics")
-        lines = [line for line in text.splitlines() if line.startswith("graph_server_requests_in_flight")]
+        lines = [line for line in text.splitlines() if line.startswith("graph_server_requests_in_flight ")]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
     def require_health(self, max_bytes):

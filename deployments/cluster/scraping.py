@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from deployments.cluster.connection import RefusedAnswer
+from deployments.cluster.connection import Connection, RefusedAnswer
 from deployments.cluster.describe import typed
 from deployments.cluster.errors import Unreachable
 from deployments.cluster.view import SELDON_API, View
@@ -23,6 +23,14 @@ def shares(view: View) -> list[Share]:
     """Of all SeldonDeployments of the namespace. Errors: NotAllowed, Unreachable."""
     found = [typed(live) for live in view.cluster.list(SELDON_API, SELDON_DEPLOYMENT, view.namespace)]
     return [share for each in found if each is not None for share in shares_of(each, view.namespace)]
+
+
+def shares_everywhere(cluster: Connection) -> list[Share]:
+    """Of all SeldonDeployments of a cluster. Errors: NotAllowed, Unreachable."""
+    found = [(live, typed(live)) for live in cluster.list(SELDON_API, SELDON_DEPLOYMENT, "")]
+    return [
+        share for live, each in found if each is not None for share in shares_of(each, live["metadata"]["namespace"])
+    ]
 
 
 def shares_of(deployment: SeldonDeployment, namespace: str) -> Iterator[Share]:

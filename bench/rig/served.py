@@ -65,7 +65,7 @@ def graph_server(world: World, model: Path | None = None) -> Iterator[Server]:
 
 
 @contextmanager
-def graph(world: World, *, with_detector: bool) -> Iterator[Server]:
+def graph(world: World, *, with_detector: bool, program: str = "model_server.graph") -> Iterator[Server]:
     """A predictor's whole graph: the model, behind the outlier detector or by itself."""
     node = _node("classifier", "MODEL", world.champion)
     classes = {"classifier": INSTALL_MODEL}
@@ -87,7 +87,7 @@ def graph(world: World, *, with_detector: bool) -> Iterator[Server]:
             }
         )
     )
-    command = ["-m", "model_server.graph", "--file", str(file)]
+    command = ["-m", program, "--file", str(file)]
     with _running(command, {}, "/api/v1.0/predictions", "/ready") as server:
         yield server
 

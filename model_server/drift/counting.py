@@ -76,14 +76,11 @@ def count(bins: Mapping[str, Bins], batches: Sequence[Batch]) -> Counts:
 
 def _bins_of_categories(bins: CategoryBins, columns: Sequence[Categories]) -> NDArray[np.int64]:
     """The bin of each row: a table of all batches' levels one after the other, each batch's led by missing."""
-    place = {level: number for number, level in enumerate(bins.levels)}
-    other, missing = bins.other, bins.missing
-    table: list[int] = []
-    firsts: list[int] = []
-    for column in columns:
-        table.append(missing)
-        firsts.append(len(table))  # code -1, missing, is the place before
-        table += [place.get(level, other) for level in column.levels]
+    place: dict[str | None, int] = {None: bins.missing, **{level: number for number, level in enumerate(bins.levels)}}
+    other = bins.other
+    table = np.array([place.get(level, other) for column in columns for level in (None, *column.levels)])
+    n_entries = np.array([len(column.levels) + 1 for column in columns])
+    firsts = np.cumsum(n_entries) - n_entries + 1  # of code 0; -1, missing, is the one before
     codes = np.concatenate([column.codes for column in columns])
-    numbers: NDArray[np.int64] = np.array(table)[codes + np.repeat(firsts, [len(column.codes) for column in columns])]
+    numbers: NDArray[np.int64] = table[codes + np.repeat(firsts, [len(column.codes) for column in columns])]
     return numbers

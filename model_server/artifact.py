@@ -1,6 +1,6 @@
-"""A model on disk: a folder with `manifest.json`, `model.ubj` and `vocabulary.json`, each file's sha256 checked.
+"""A model on disk: a folder with `manifest.json`, `model.ubj`, `vocabulary.json` and `drift.json`.
 
-No pickle: the model is XGBoost's own UBJSON, everything else is JSON.
+Each file is checked by its sha256. No pickle: the model is XGBoost's own UBJSON, everything else is JSON.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any, Final
 from model_server import bundle_files
 from model_server.booster import Booster
 from model_server.bundle_files import MANIFEST, BundleDamaged, BundleMissing, NotABundle, folder_of, input_contract
+from model_server.drift.errors import InvalidRecord
+from model_server.drift.record import TrainingRecord
 from model_server.features import FEATURE_SETS, FeatureSet
 
 __all__ = [
@@ -31,19 +33,25 @@ __all__ = [
 FORMAT: Final = 1
 MODEL: Final = "model.ubj"
 VOCABULARY: Final = "vocabulary.json"
-FILES: Final = (MANIFEST, MODEL, VOCABULARY)
+DRIFT: Final = "drift.json"
+"""What training looked like; not in bundles of earlier releases."""
+FILES: Final = (MANIFEST, MODEL, VOCABULARY, DRIFT)
 _REMEDY: Final = "train the model again"
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A checked bundle. `version` is derived from the content: the same training gives the same version."""
+    """A checked bundle. `version` is derived from model and vocabulary: what gives the same scores has the same.
+
+    `drift`: what serving compares itself with; None in a bundle that has nothing of it.
+    """
 
     name: str
     version: str
     features: FeatureSet
     booster: Booster
     manifest: dict[str, Any]
+    drift: TrainingRecord | None = None
 
 
 def require_replaceable(folder: Path) -> None:
@@ -51,15 +59,21 @@ def require_replaceable(folder: Path) -> None:
     bundle_files.require_replaceable(folder, FILES, what="model", such_as="models/champion")
 
 
-def save(folder: Path, *, features: FeatureSet, model: bytes, about: dict[str, Any]) -> str:
+def save(
+    folder: Path, *, features: FeatureSet, model: bytes, about: dict[str, Any], drift: TrainingRecord | None = None
+) -> str:
     """Write a bundle in the place of an earlier one; the version comes back.
 
-    `about` joins the manifest: data, versions, metrics. Errors: NotABundle; then nothing was changed.
+    `about` joins the manifest: data, versions, metrics. `drift`: what training looked like; without it there is no
+    such file. Errors: NotABundle; then nothing was changed.
     """
     require_replaceable(folder)
     files = {MODEL: model, VOCABULARY: json.dumps(features.to_json(), separators=(",", ":")).encode()}
     checksums = bundle_files.checksums(files)
     version = hashlib.sha256("".join(checksums[name] for name in sorted(checksums)).encode()).hexdigest()[:12]
+    if drift is not None:
+        files[DRIFT] = drift.to_bytes()
+        checksums = bundle_files.checksums(files)
     manifest = {
         "format": FORMAT,
         "name": folder.name,
@@ -80,7 +94,8 @@ def load(folder: Path, threads: int = 1) -> Bundle:
     Errors: BundleMissing where there is none, BundleDamaged where it is not what was saved.
     """
     manifest = _manifest(folder)
-    contents = bundle_files.read_files(folder, (MODEL, VOCABULARY), manifest["sha256"], remedy=_REMEDY)
+    names = (MODEL, VOCABULARY, *({DRIFT} & manifest["sha256"].keys()))
+    contents = bundle_files.read_files(folder, names, manifest["sha256"], remedy=_REMEDY)
     features = FEATURE_SETS[manifest["feature_set"]].from_json(json.loads(contents[VOCABULARY]))
     booster = Booster.from_bytes(contents[MODEL], threads)
     if booster.n_features != len(features.names):
@@ -88,7 +103,15 @@ def load(folder: Path, threads: int = 1) -> Bundle:
             f"{folder}: the model takes {booster.n_features} features, the feature set {features.name} gives "
             f"{len(features.names)}; the bundle is of another release: train the model again"
         )
-    return Bundle(manifest["name"], manifest["version"], features, booster, manifest)
+    drift = _drift(folder, contents[DRIFT]) if DRIFT in contents else None
+    return Bundle(manifest["name"], manifest["version"], features, booster, manifest, drift)
+
+
+def _drift(folder: Path, content: bytes) -> TrainingRecord:
+    try:
+        return TrainingRecord.from_bytes(content)
+    except InvalidRecord as error:
+        raise BundleDamaged(f"{folder / DRIFT}: {error.message}; {_REMEDY}") from error
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,15 @@ def models(labelled, tmp_path_factory) -> Path:
     """A folder with two small bundles: `champion` (classic) and `challenger` (funnel)."""
     folder = tmp_path_factory.mktemp("volumes") / "models"  # where pvc://models/NAME is looked for
     for name, feature_set in (("champion", "classic"), ("challenger", "funnel")):
-        train(*labelled, feature_set=feature_set, folder=folder / name, data={"file": "made up"}, seed=1, threads=1)
+        train(
+            *labelled,
+            feature_set=feature_set,
+            folder=folder / name,
+            data={"file": "made up"},
+            seed=1,
+            threads=1,
+            now=datetime(2019, 1, 28, 12, 30, 5, tzinfo=UTC),
+        )
     return folder
 
 

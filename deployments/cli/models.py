@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -37,9 +38,10 @@ def train(
     seed: Annotated[int, typer.Option(help="The same seed and data give the same model, byte for byte.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads for training.")] = os.cpu_count() or 1,
 ) -> None:
-    """Train a model and write its bundle: model.ubj, vocabulary.json, manifest.json.
+    """Train a model and write its bundle: model.ubj, vocabulary.json, drift.json, manifest.json.
 
-    The oldest 80 % of the rows train, the next 10 % decide when to stop, the newest 10 % judge.
+    The oldest 80 % of the rows train, the next 10 % decide when to stop, the newest 10 % judge. With these
+    live traffic is compared (docs/drift.md).
 
     Example: forkcast train --features funnel --data data/train_data.csv --out models/challenger
     """
@@ -78,6 +80,7 @@ def train(
             data={"file": data.name, "sha256": file.sha256},
             seed=seed,
             threads=threads,
+            now=datetime.now(UTC),
             tell=tell,
         )
     told = ", ".join(f"{METRIC_NAMES[name]} {value:.5f}" for name, value in trained.metrics.items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from model_server import artifact
 from model_server.booster import Booster
+from model_server.drift.record import TrainingRecord
 from model_server.features import FEATURE_SETS
 from model_server.impressions import Impressions
 from model_server.impressions.times import format_times
@@ -65,12 +67,16 @@ def train(
     data: dict[str, Any],
     seed: int,
     threads: int,
+    now: datetime | None = None,
     tell: Callable[[int, float], None] = lambda _round, _log_loss: None,
 ) -> Trained:
     """Train on the oldest rows, stop early on the next, judge on the newest, and write the bundle to `folder`.
 
     Deterministic for the same rows, seed and versions. `data` (the file's name and sha256) is kept in the manifest;
-    `tell` hears each round's validation log loss. Errors: TooFewInstalls.
+    `now`, with a time zone, is kept there as `trained_at`, in UTC; `tell` hears each round's validation log loss.
+
+    What live traffic is later compared with is the newest rows, which judged: live rows resemble them most, and the
+    model's scores of rows that it learnt from would be more certain than those of new ones. Errors: TooFewInstalls.
     """
     split = by_time(impressions.timestamp, installs)
     past = impressions.take(split.train)
@@ -95,8 +101,10 @@ def train(
     best.set_attr(best_iteration=None, best_score=None)
     model = bytes(best.save_raw("ubj"))
     held_out = impressions.take(split.held_out)
-    judged = metrics(installs[split.held_out], Booster.from_bytes(model).predict(features.transform(held_out)))
+    probabilities = Booster.from_bytes(model).predict(features.transform(held_out))
+    judged = metrics(installs[split.held_out], probabilities)
     about = {
+        **({} if now is None else {"trained_at": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}),
         "metrics": judged,
         "data": {
             **data,
@@ -109,5 +117,6 @@ def train(
         "training": {**PARAMETERS, "seed": seed, "trees": int(best.num_boosted_rounds())},
         "versions": {"python": platform.python_version(), "numpy": np.__version__, "xgboost": xgb.__version__},
     }
-    version = artifact.save(folder, features=features, model=model, about=about)
+    drift = TrainingRecord.fit(held_out, probabilities)
+    version = artifact.save(folder, features=features, model=model, about=about, drift=drift)
     return Trained(folder, version, int(best.num_boosted_rounds()), judged)

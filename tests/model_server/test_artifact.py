@@ -1,5 +1,6 @@
 """Model bundles: what is saved is what is loaded, and nothing else is."""
 
+import hashlib
 import json
 import shutil
 
@@ -23,7 +24,7 @@ def test_a_loaded_bundle_scores_as_before_it_was_saved(models, labelled):
         np.testing.assert_array_equal(learnt_again.transform(impressions), loaded.features.transform(impressions))
 
 
-@pytest.mark.parametrize("file", ["model.ubj", "vocabulary.json"])
+@pytest.mark.parametrize("file", ["model.ubj", "vocabulary.json", "drift.json"])
 def test_a_changed_byte_is_noticed_and_the_file_named(bundle, file):
     content = bytearray((bundle / file).read_bytes())
     content[len(content) // 2] ^= 1
@@ -32,10 +33,42 @@ def test_a_changed_byte_is_noticed_and_the_file_named(bundle, file):
         artifact.load(bundle)
 
 
-@pytest.mark.parametrize("file", ["model.ubj", "vocabulary.json"])
+@pytest.mark.parametrize("file", ["model.ubj", "vocabulary.json", "drift.json"])
 def test_a_missing_file_is_named(bundle, file):
     (bundle / file).unlink()
     with pytest.raises(BundleDamaged, match=file):
+        artifact.load(bundle)
+
+
+def test_a_bundle_of_an_earlier_release_has_no_record_of_training_and_the_same_version(bundle, labelled):
+    loaded = artifact.load(bundle)
+    assert loaded.drift is not None
+    model = (bundle / "model.ubj").read_bytes()
+    about = {key: loaded.manifest[key] for key in ("metrics", "data", "split", "training", "versions")}
+    assert artifact.save(bundle, features=loaded.features, model=model, about=about) == loaded.version
+    assert not (bundle / "drift.json").exists()
+    earlier = artifact.load(bundle)
+    assert earlier.drift is None
+    some = labelled[0].take(slice(0, 100))
+    np.testing.assert_array_equal(earlier.features.transform(some), loaded.features.transform(some))
+
+
+def test_a_record_that_the_manifest_does_not_vouch_for_is_not_read(bundle):
+    loaded = artifact.load(bundle)
+    artifact.save(bundle, features=loaded.features, model=(bundle / "model.ubj").read_bytes(), about={})
+    (bundle / "drift.json").write_text("mine")
+    assert artifact.load(bundle).drift is None
+
+
+def test_a_record_of_another_release_is_refused_with_its_path(bundle):
+    content = (bundle / "drift.json").read_bytes().replace(b'"format":1', b'"format":2')
+    (bundle / "drift.json").write_bytes(content)
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["sha256"]["drift.json"] = hashlib.sha256(content).hexdigest()
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(
+        BundleDamaged, match=r"drift\.json: format 2; this release reads format 1; train the model again"
+    ):
         artifact.load(bundle)
 
 

@@ -1,15 +1,20 @@
 """Training: in order of time, without leaks, the same twice; and the figures it reports."""
 
 import hashlib
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model_server import artifact
 from model_server.booster import Booster
+from model_server.drift.kept import largest_difference
+from model_server.drift.reference import Reference
 from model_server.features import FEATURE_SETS, FunnelFeatures
 from model_server.features.rates import N_FOLDS, RateTable, folds
+from model_server.impressions import NAMES, from_table
 from model_server.training.evaluate import calibration_error, log_losses, metrics, paired_bootstrap
 from model_server.training.split import TooFewInstalls, by_time
 from model_server.training.train import train
@@ -41,6 +46,38 @@ def test_the_same_seed_gives_the_same_model_byte_for_byte(labelled, models, tmp_
         return hashlib.sha256((folder / "model.ubj").read_bytes()).hexdigest()
 
     assert digest(again.folder) == digest(models / "challenger") != digest(other.folder)
+
+
+def test_the_moment_of_training_is_kept_in_utc_and_changes_nothing_else(labelled, models, tmp_path):
+    now = datetime(2019, 1, 28, 14, 30, 5, 999_999, tzinfo=timezone(timedelta(hours=2)))
+    arguments = {"feature_set": "classic", "folder": tmp_path / "champion", "data": {"file": "made up"}, "seed": 1}
+    train(*labelled, **arguments, threads=1, now=now)
+    for path in (models / "champion").iterdir():
+        assert path.read_bytes() == (tmp_path / "champion" / path.name).read_bytes()
+    assert artifact.load(models / "champion").manifest["trained_at"] == "2019-01-28T12:30:05Z"
+    train(*labelled, **arguments, threads=1)
+    assert "trained_at" not in artifact.load(tmp_path / "champion").manifest
+
+
+@pytest.mark.parametrize("name", ["champion", "challenger"])
+def test_what_live_rows_are_compared_with_are_the_newest_ones_and_scores_that_were_not_learnt_from(
+    labelled, models, name
+):
+    impressions, installs = labelled
+    bundle = artifact.load(models / name)
+    held_out = impressions.take(by_time(impressions.timestamp, installs).held_out)
+    scores = bundle.booster.predict(bundle.features.transform(held_out))
+    assert bundle.drift.reference.to_json() == Reference.fit(held_out, scores).to_json()
+
+
+@pytest.mark.parametrize("name", ["champion", "challenger"])
+def test_a_server_computes_the_kept_scores_to_the_bit(models, name):
+    bundle = artifact.load(models / name)
+    kept = bundle.drift.kept
+    rows = from_table(kept.rows, NAMES)
+    assert largest_difference(bundle.booster.predict(bundle.features.transform(rows)), kept) == 0
+    one_by_one = [bundle.booster.predict(bundle.features.transform(rows.take([i]))) for i in range(len(rows))]
+    assert largest_difference(np.concatenate(one_by_one), kept) == 0
 
 
 def test_a_training_row_sees_nothing_learnt_from_its_own_label(labelled):

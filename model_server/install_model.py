@@ -12,6 +12,7 @@ import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -19,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_server import artifact, metric_names, seldon_messages, stock_wrapper
-from model_server.artifact import Bundle
+from model_server.drift.kept import largest_difference
+from model_server.drift.windows import Monitor
 from model_server.errors import CallersFault, OursToMend
-from model_server.impressions import COLUMNS
+from model_server.impressions import COLUMNS, NAMES
 from model_server.observations import Observations, ObservedMetric
 from model_server.scoring import Payload, Scored, Scorer
 from model_server.seldon_messages import Meta, Metric, Records, Request, Table, Tensor
@@ -77,7 +79,6 @@ class InstallModel:
             "model_version": self._bundle.version,
             "feature_set": self._bundle.features.name,
         }
-        self._about_the_model = _about(self._bundle)
         stock_wrapper.adapt()
 
     def load(self) -> None:
@@ -156,14 +157,15 @@ class InstallModel:
         return probabilities
 
     def observed_metrics(self) -> Sequence[ObservedMetric]:
-        """What was scored since this was last asked, and which model scores; nothing is noted before it first is.
+        """At first which model this is; from then on what was scored since this was last asked.
 
-        Our graph server asks once a second, on a thread of its own. Stock Seldon never does.
+        Our graph server asks once a second, on a thread of its own. Stock Seldon never does, and nothing is noted.
         """
-        observations = self._scorer.observations
-        if observations is None:
-            observations = self._scorer.observations = Observations()
-        return [*observations.told(), *self._about_the_model]
+        if self._scorer.observations is None:
+            record = self._bundle.drift
+            self._scorer.observations = Observations(Monitor(record.reference) if record is not None else None)
+            return self._about_the_model()
+        return self._scorer.observations.told()
 
     def init_metadata(self) -> dict[str, Any]:
         """What Seldon's /metadata tells about this model."""
@@ -185,11 +187,18 @@ class InstallModel:
         """The Flask blueprint through which the stock wrapper answers our errors over REST."""
         return stock_wrapper.error_blueprint()
 
+    def _about_the_model(self) -> list[ObservedMetric]:
+        bundle = self._bundle
+        tags = {"bundle": bundle.name, "bundle_version": bundle.version, "feature_set": bundle.features.name}
+        told: dict[str, tuple[float, dict[str, str]]] = {metric_names.MODEL_INFO: (1, tags)}
+        if trained_at := bundle.manifest.get("trained_at"):
+            told[metric_names.TRAINED_AT] = datetime.fromisoformat(trained_at).timestamp(), {}
+        if bundle.drift is not None:
+            kept = bundle.drift.kept
+            scores = self._scorer.score(Table(kept.rows, list(NAMES)), is_noted=False).probabilities
+            told[metric_names.TRAINING_DIFFERENCE] = largest_difference(scores, kept), {}
+        return [{"type": "GAUGE", "key": key, "value": value, "tags": tags} for key, (value, tags) in told.items()]
+
     def _answer(self, message: Any, asked: Request, scored: Scored) -> Any:
         own = Meta(tags=self._own_tags, request_path=self._own_path, metrics=scored.metrics)
         return seldon_messages.encode(message, scored.probabilities, asked, own)
-
-
-def _about(bundle: Bundle) -> list[ObservedMetric]:
-    tags = {"bundle": bundle.name, "bundle_version": bundle.version, "feature_set": bundle.features.name}
-    return [{"type": "GAUGE", "key": metric_names.MODEL_INFO, "value": 1, "tags": tags}]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_server import metric_names as names
+from model_server.drift.windows import Monitor, WindowReport
 from model_server.impressions import COLUMNS, MISSING_TIME, Categories, Impressions
 
 MOST_ROWS: Final = 50_000
@@ -38,6 +39,9 @@ PROBABILITY_BOUNDS: Final = (
     0.75,
     1.0,
 )
+COMPARED_AT_MOST: Final = 500
+"""Requests of those counted together, which is once a second, of which a row is compared with training: each costs as
+much as a tenth of a prediction, and 500 fill a window of 1,000 in two seconds."""
 STAGE_BOUNDS_SECONDS: Final = (
     *(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0),
 )
@@ -94,7 +98,9 @@ class Histogram:
 class Observations:
     """`note` from any thread; `told` gives what was noted since it was last asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, monitor: Monitor | None = None) -> None:
+        """`monitor` compares a row of each request with training; of some requests only, where there are many."""
+        self._monitor = monitor
         self._noted: deque[Batch] = deque()
         self._n_rows_noted = 0
         self._counting = threading.Lock()
@@ -122,6 +128,7 @@ class Observations:
                 for column, count in self._n_missing.items()
                 if count
             ]
+            metrics += self._drift
             self._start_anew()
         return metrics
 
@@ -129,6 +136,7 @@ class Observations:
         self._probabilities = Histogram(PROBABILITY_BOUNDS)
         self._stages = {stage: Histogram(STAGE_BOUNDS_SECONDS) for stage in names.STAGES}
         self._n_missing = dict.fromkeys((column.name for column in _NULLABLE), 0)
+        self._drift: list[ObservedMetric] = []
 
     def _count(self) -> None:
         """All that is noted. For the holder of the lock."""
@@ -142,6 +150,11 @@ class Observations:
         impressions = [batch.impressions for batch in batches if batch.impressions is not None]
         for column in _NULLABLE if impressions else ():
             self._n_missing[column.name] += _n_missing(getattr(each, column.attribute) for each in impressions)
+        if self._monitor is not None:
+            for batch in _some([each for each in batches if each.impressions is not None]):
+                if batch.impressions is not None:
+                    rows, probabilities = _a_row_of_each_request(batch.impressions, batch)
+                    self._drift += _drift_metrics(self._monitor.add(rows, probabilities))
 
 
 def _n_missing(parts: Iterable[Categories | NDArray[np.int64]]) -> int:
@@ -149,3 +162,31 @@ def _n_missing(parts: Iterable[Categories | NDArray[np.int64]]) -> int:
     arrays: list[NDArray[Any]] = [part.codes if isinstance(part, Categories) else part for part in parts]
     values = np.concatenate(arrays)
     return int(np.count_nonzero(values == (-1 if values.dtype == np.int32 else MISSING_TIME)))
+
+
+def _some(batches: Sequence[Batch]) -> Sequence[Batch]:
+    """Of the batches, evenly spread, so many that about as many requests as are compared are in them."""
+    n_requests = sum(len(batch.n_rows_of_requests) for batch in batches)
+    return batches[:: max(1, -(-n_requests // COMPARED_AT_MOST))]
+
+
+def _a_row_of_each_request(impressions: Impressions, batch: Batch) -> tuple[Impressions, NDArray[np.float32]]:
+    """The first, since those beside it share its user."""
+    sizes = batch.n_rows_of_requests
+    if len(sizes) == len(impressions):
+        return impressions, batch.probabilities[: len(impressions)]
+    first = np.cumsum([0, *sizes[:-1]])
+    return impressions.take(first), batch.probabilities[first]
+
+
+def _drift_metrics(reports: Iterable[WindowReport]) -> Iterable[ObservedMetric]:
+    for report in reports:
+        of_window = {names.WINDOW_LABEL: str(report.window)}
+        yield {"type": "COUNTER", "key": names.DRIFT_WINDOWS, "value": 1, "tags": of_window}
+        yield {"type": "GAUGE", "key": names.DRIFT_SAMPLE_SIZE, "value": report.n_rows, "tags": of_window}
+        for column, psi in report.psi.items():
+            tags = {names.COLUMN_LABEL: column, **of_window}
+            yield {"type": "GAUGE", "key": names.DRIFT_PSI, "value": psi, "tags": tags}
+            yield {"type": "GAUGE", "key": names.DRIFT_P_VALUE, "value": report.p_values[column], "tags": tags}
+            alarms = int(column in report.drifted)
+            yield {"type": "COUNTER", "key": names.DRIFT_ALARMS, "value": alarms, "tags": tags}

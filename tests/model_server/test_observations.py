@@ -1,6 +1,7 @@
 """What is noted of each batch, against what prometheus_client makes of each value by itself."""
 
 import threading
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 
 from model_server import metric_names as names
-from model_server.impressions import from_records
+from model_server.impressions import NAMES, from_records, to_rows
 from model_server.install_model import InstallModel
 from model_server.observations import PROBABILITY_BOUNDS, Batch, Observations
 
@@ -92,15 +93,56 @@ def test_what_nobody_asks_for_does_not_pile_up():
 def test_a_model_notes_from_the_first_question_on_and_no_health_checks(models):
     model = InstallModel(str(models / "champion"))
     model.predict([RECORD])
-    model.observed_metrics()
+    about = {each["key"]: each for each in model.observed_metrics()}
+    assert about[names.MODEL_INFO]["tags"]["bundle"] == "champion"
+    assert about[names.TRAINING_DIFFERENCE]["value"] == 0
+    assert about[names.TRAINED_AT]["value"] == datetime(2019, 1, 28, 12, 30, 5, tzinfo=UTC).timestamp()
     model.health_status()
-    assert names.EXPOSURES not in {each["key"] for each in model.observed_metrics()}
+    assert model.observed_metrics() == []
     model.predict([RECORD, RECORD])
-    told = by_key(model.observed_metrics())
-    assert told[names.EXPOSURES,]["value"] == 2
-    [info] = [each for each in told.values() if each["key"] == names.MODEL_INFO]
-    assert info["value"] == 1
-    assert info["tags"]["bundle"] == "champion"
+    assert by_key(model.observed_metrics())[names.EXPOSURES,]["value"] == 2
+
+
+def test_a_window_tells_of_each_column_and_alarms_where_one_has_changed(models, labelled):
+    """1,000 rows as training had them, then as many whose country is one that it never saw."""
+    model = InstallModel(str(models / "champion"))
+    model.observed_metrics()
+    rows = to_rows(labelled[0].take(slice(0, 1_000)))
+    told = []
+    for country in (None, "ZZ"):
+        for place, row in enumerate(rows):
+            if place % 500 == 0:  # of more requests, some would be left out
+                told += model.observed_metrics()
+            changed = row if country is None else [country if n == "country" else v for n, v in zip(NAMES, row)]  # noqa: B905
+            model.predict([changed], list(NAMES))
+    told = [each for each in told + list(model.observed_metrics()) if each["tags"].get("window") == "1000"]
+    windows = [each for each in told if each["key"] == names.DRIFT_WINDOWS]
+    assert len(windows) == 2
+    alarms = [
+        each["value"] for each in told if each["key"] == names.DRIFT_ALARMS and each["tags"]["column"] == "country"
+    ]
+    psi = [each["value"] for each in told if each["key"] == names.DRIFT_PSI and each["tags"]["column"] == "country"]
+    assert alarms[-1] == 1
+    assert psi[-1] > 1 > psi[0]
+
+
+@pytest.mark.parametrize(("n_requests", "most"), [(10, 10), (500, 500), (5_000, 500)])
+def test_a_row_of_each_request_is_compared_and_of_many_requests_some(n_requests, most):
+    class Monitor:
+        n_rows = 0
+
+        def add(self, impressions, probabilities):
+            assert len(impressions) == len(probabilities)
+            self.n_rows += len(impressions)
+            return []
+
+    monitor = Monitor()
+    observations = Observations(monitor)
+    two = from_records([RECORD, RECORD])
+    for _ in range(n_requests):
+        observations.note(Batch(two, [2], np.array([0.1, 0.2], np.float32), (0.0, 0.0, 0.0)))
+    observations.told()
+    assert 0 < monitor.n_rows <= most
 
 
 @pytest.mark.parametrize(

@@ -74,10 +74,11 @@ def impressions_asked(rows):
             raw.sendall(b"NONSENSE\r\n\r\n")
             assert raw.recv(100).startswith(b"HTTP/1.1 400")
 
-        async def is_told():
-            return f"{names.EXPOSURES}_total" in server.metrics()
+        async def has_compared_a_window():
+            await asyncio.gather(*(caller.predict(message(rows[0])) for _ in range(100)))
+            return names.DRIFT_PSI in server.metrics()
 
-        await eventually(is_told)
+        await eventually(has_compared_a_window)
 
     return ask
 

@@ -14,13 +14,14 @@ from deployments.monitoring.rules.promql import (
     PREDICTOR_LEVEL,
     either,
     every,
+    raised,
     ratio,
     summed,
     total,
 )
 from deployments.monitoring.rules.thresholds import (
-    DRIFT_MIN_SHARE,
     DRIFT_MIN_ALARMS,
+    DRIFT_MIN_SHARE,
     MIN_ROWS,
     MISSING_CHANGE,
     OUTLIER_RATE,
@@ -64,9 +65,9 @@ def _more_missing() -> str:
 
 
 def _drifted(lookback: str) -> tuple[Recording, ...]:
-    alarms = summed(_BY_WINDOW, f"increase({total(names.DRIFT_ALARMS)}[{lookback}])")
+    alarms = summed(_BY_WINDOW, raised(total(names.DRIFT_ALARMS), lookback))
     by = f"{BY_PREDICTOR}, {names.WINDOW_LABEL}"
-    windows = summed(by, f"increase({total(names.DRIFT_WINDOWS)}[{lookback}])")
+    windows = summed(by, raised(total(names.DRIFT_WINDOWS), lookback))
     return (
         Recording(f"{_ALARMS}{lookback}", alarms),
         Recording(f"{_ALARMED}{lookback}", f"{_ALARMS}{lookback}\n/ on ({by}) group_left ()\n({windows} > 0)"),

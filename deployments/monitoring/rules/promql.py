@@ -40,6 +40,15 @@ def summed(by: str, what: str) -> str:
     return f"sum by ({by}) ({what})"
 
 
+def raised(counter: str, window: str) -> str:
+    """How often a rare counter was raised in the window, the time included that made it exist.
+
+    `increase` counts from the first value that it sees, which of a counter that is made when it is first raised is 1 and
+    no 0. A Prometheus that began later than the counter takes all of it for the window's.
+    """
+    return f"(increase({counter}[{window}]) and {counter} offset {window}) or max_over_time({counter}[{window}])"
+
+
 def or_zero(part: str, whole: str) -> str:
     """`part`, and 0 where there is `whole` alone: what never happened has no series. Both by the same labels."""
     return f"(\n  {_indented(part)}\n  or\n  0 * {_indented(whole)}\n)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from deployments.monitoring.rules.model import PREDICTOR, Alert, Group
-from deployments.monitoring.rules.promql import BY_COMPONENT, BY_POD, either, summed, total
+from deployments.monitoring.rules.promql import BY_COMPONENT, BY_POD, either, raised, summed, total
 from deployments.monitoring.rules.thresholds import (
     EVENTS_DROPPED,
     MODEL_AGE,
@@ -50,7 +50,7 @@ GROUP: Final = Group(
         ),
         Alert(
             "EventsDropped",
-            summed(f"{BY_POD}, {names.REASON_LABEL}", f"increase({total(names.EVENTS_DROPPED)}[15m])")
+            summed(f"{BY_POD}, {names.REASON_LABEL}", raised(total(names.EVENTS_DROPPED), "15m"))
             + f" >= {EVENTS_DROPPED}",
             "0m",
             "ticket",

@@ -97,12 +97,14 @@ MISSING_CHANGE: Final = Threshold(
     0.1, "share of rows, by column, against the day before", "a tenth of the rows lost, or gained, a value overnight"
 )
 DRIFT_MIN_ALARMS: Final = Threshold(
-    2, "alarms of one column", "an alarm is PSI > 0.2 and a corrected p-value; one may be chance, two of them hardly"
+    2,
+    "alarms of one column",
+    "one window in a hundred alarms by chance, for whatever column (model_server.drift); two hardly for the same one",
 )
 DRIFT_MIN_SHARE: Final = Threshold(
     0.5,
     "share of the windows",
-    "chance alarms are rare among many windows; drift is in most, until the world turns back",
+    "where windows fill in seconds, two alarms a day are chance; drift is in most windows",
 )
 
 CALIBRATION_LOWEST: Final = Threshold(

@@ -58,12 +58,13 @@ check: setup ## formatting, lint, types, import contracts, overlays, fresh gener
 	$(BIN)/lint-imports --no-cache
 	@$(FORKCAST) validate kustomize/overlays/*
 	@$(MAKE) --no-print-directory generate
-	@git diff --exit-code --stat -- model_server/contract.json docs/metrics.md || { echo "generated files were stale; commit them"; exit 1; }
+	@git diff --exit-code --stat -- model_server/contract.json docs/metrics.md kustomize/monitoring || { echo "generated files were stale; commit them"; exit 1; }
 
 .PHONY: generate
 generate: setup ## write the generated files that are committed
 	@$(FORKCAST) contract --out model_server/contract.json
 	@$(FORKCAST) metrics --out docs/metrics.md
+	@$(FORKCAST) monitoring --out kustomize/monitoring
 
 # Every program in bench/ measures one thing; they run in the order of their names. Two of them need another server.
 PEER_BENCHES := bench/against_executor.py bench/against_mlserver.py

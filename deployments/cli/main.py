@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from deployments.cli import data, demo, detector, local, models, parity, simulate, top, validate
+from deployments.cli import data, demo, detector, local, models, monitoring, parity, simulate, top, validate
 from deployments.errors import DeploymentsError
 from model_server.errors import ModelServerError
 from traffic_sim.errors import TrafficSimError
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verbs in (demo, data, models, detector, validate, local, top, parity, simulate):
+for verbs in (demo, data, models, detector, validate, local, top, parity, simulate, monitoring):
     verbs.register(app)
 
 

@@ -20,6 +20,7 @@ from traffic_sim.senders import BATCH_SECONDS, Effort, Orders, send_from_process
 from traffic_sim.summary import Accumulator, Summary
 from traffic_sim.thresholds import Threshold, Verdict, judge
 from traffic_sim.transports.choice import make_transport
+from traffic_sim.worlds import with_drift
 
 INTERRUPTED_EXIT_CODE: Final = 130
 """128 + SIGINT, as shells report it."""
@@ -54,8 +55,11 @@ def plan_of(scenario: Scenario, world: World) -> Plan:
     users = None
     if scenario.n_users is not None:
         users = seeds.rng("users").integers(scenario.n_users, size=len(planned_at))
+    drawn = world(scenario, max(1, len(planned_at)))
+    if scenario.drift and len(planned_at):
+        drawn = with_drift(scenario, drawn, planned_at)
     return make_plan(
-        world(scenario, max(1, len(planned_at))),
+        drawn,
         planned_at,
         make_transport(scenario.transport, target_of(scenario)).encode,
         duration_seconds=scenario.duration_seconds,

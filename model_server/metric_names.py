@@ -140,7 +140,7 @@ SIM_IN_FLIGHT: Final = "traffic_sim_requests_in_flight"
 SIM_FEEDBACK: Final = "traffic_sim_feedback"
 """Counter: rewards that were sent. Labels: outcome, predictor_name."""
 SIM_REWARD: Final = "traffic_sim_reward"
-"""Counter: sum of the rewards that were sent. Label: predictor_name."""
+"""Counter: sum of the rewards that were accepted. Label: predictor_name."""
 
 BATCH_ROWS: Final = "graph_server_batch_rows"
 """Histogram: rows that one call of a row-wise component answered. Label: model_name."""

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from model_server.metric_vocabulary import COMPONENT_LABELS, VOCABULARY, Metric
 
 
-def as_markdown(vocabulary: Iterable[Metric] = VOCABULARY) -> str:
-    """The tables of docs/metrics.md."""
+@dataclass(frozen=True)
+class Section:
+    """Metrics that something other than a predictor tells."""
+
+    title: str
+    introduction: str
+    vocabulary: Iterable[Metric]
+
+
+def as_markdown(vocabulary: Iterable[Metric] = VOCABULARY, others: Iterable[Section] = ()) -> str:
+    """The tables of docs/metrics.md: those of a predictor, and a section for each of the others."""
     of_components = [metric for metric in vocabulary if metric.of_a_component]
     of_the_server = [metric for metric in vocabulary if not metric.of_a_component]
     shared = ", ".join(f"`{label}`" for label in COMPONENT_LABELS)
@@ -31,8 +41,13 @@ def as_markdown(vocabulary: Iterable[Metric] = VOCABULARY) -> str:
             "",
             *_table(of_components),
             "",
+            *(line for section in others for line in _section(section)),
         )
     )
+
+
+def _section(section: Section) -> Iterable[str]:
+    return (f"## {section.title}", "", section.introduction, "", *_table(section.vocabulary), "")
 
 
 def _table(metrics: Iterable[Metric]) -> Iterable[str]:

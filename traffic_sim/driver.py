@@ -71,6 +71,11 @@ class Driver:
         self._stop = asyncio.Event()
         self._bug: BaseException | None = None
 
+    @property
+    def in_flight(self) -> int:
+        """Predictions that have no answer yet."""
+        return len(self._predictions)
+
     async def run(self, start_at: float, stop: asyncio.Event) -> None:
         """Send everything from `start_at` (seconds of `time.monotonic()`) on; return when all answers are in.
 

@@ -39,7 +39,7 @@ AHEAD_SECONDS: Final = (3_600.0, 365.0 * SECONDS_PER_DAY)
 _YEAR_SECONDS: Final = 365 * SECONDS_PER_DAY
 _FIRST_TIME: Final = 946_684_800
 """2000-01-01, before which the request contract knows no time."""
-_OF_THE_AD: Final = frozenset({"id", "campaign_id"})
+OF_THE_AD: Final = frozenset({"id", "campaign_id"})
 """Columns in which the ads of one user's moment differ; no outlier is made by them."""
 
 type Change = Callable[[Impressions, np.random.Generator], Impressions]
@@ -72,7 +72,7 @@ def inject(
     if rows_per_user == 1:
         return Injected(users, kind)
     of_row = np.repeat(np.arange(len(users)), rows_per_user)
-    own = {name: getattr(impressions, name) for name in _OF_THE_AD}
+    own = {name: getattr(impressions, name) for name in OF_THE_AD}
     return Injected(replace(users.take(of_row), **own), kind[of_row])
 
 
@@ -96,18 +96,18 @@ def far_device(x: Impressions, rng: np.random.Generator) -> Impressions:
     """One of three, at random: a device of the other platform, a version of the other platform, an emulator."""
     what = rng.integers(3, size=len(x))
     catalogue = devices.catalogue()
-    other = 1 - _is_android(x.platform)
+    other = 1 - is_android(x.platform)
     device = _of_platform(other, catalogue.platform, catalogue.weight, rng)
     version = _of_platform(other, versions.PLATFORM, np.ones(len(versions.NAMES)), rng)
     emulator = rng.integers(len(EMULATORS), size=len(x))
     country = rng.integers(len(NO_COUNTRIES), size=len(x))
     is_emulator = what == 2
-    made_up = _where(is_emulator, Categories(emulator.astype(np.int32), EMULATORS), x.device_type)
+    made_up = where(is_emulator, Categories(emulator.astype(np.int32), EMULATORS), x.device_type)
     return replace(
         x,
-        device_type=_where(what == 0, Categories(device, catalogue.names), made_up),
-        software_version=_where(what == 1, Categories(version, versions.NAMES), x.software_version),
-        country=_where(is_emulator, Categories(country.astype(np.int32), NO_COUNTRIES), x.country),
+        device_type=where(what == 0, Categories(device, catalogue.names), made_up),
+        software_version=where(what == 1, Categories(version, versions.NAMES), x.software_version),
+        country=where(is_emulator, Categories(country.astype(np.int32), NO_COUNTRIES), x.country),
     )
 
 
@@ -147,13 +147,13 @@ def _of_platform(
     return drawn
 
 
-def _is_android(platform: Categories) -> NDArray[np.int64]:
+def is_android(platform: Categories) -> NDArray[np.int64]:
     """1 for all that is not iOS, in whatever spelling, so that the other platform is never the row's own."""
-    is_android = np.array([*(level.lower() != "ios" for level in platform.levels), True])
-    return is_android[platform.codes].astype(np.int64)
+    of_level = np.array([*(level.lower() != "ios" for level in platform.levels), True])
+    return of_level[platform.codes].astype(np.int64)
 
 
-def _where(chosen: NDArray[np.bool_], one: Categories, other: Categories) -> Categories:
+def where(chosen: NDArray[np.bool_], one: Categories, other: Categories) -> Categories:
     """`one` where chosen, else `other`; over the levels of both."""
     levels = tuple(dict.fromkeys((*other.levels, *one.levels)))
     place = {level: code for code, level in enumerate(levels)}
@@ -171,7 +171,7 @@ def _put(x: Impressions, rows: NDArray[np.int64], changed: Impressions) -> Impre
         if isinstance(old, Categories):
             codes = np.full(len(x), -1, dtype=np.int32)
             codes[rows] = new.codes
-            return _where(is_changed, Categories(codes, new.levels), old)
+            return where(is_changed, Categories(codes, new.levels), old)
         values = old.copy()
         values[rows] = new
         return values

@@ -93,7 +93,7 @@ def make_plan(
 ) -> Plan:
     """A plan of the encounters at those times. `encode` makes a payload of the rows of one request and the name of its
     user; `rng` chooses those that get feedback, each with probability `feedback_ratio`: none where the outcome is
-    unknown. Shapes: users int64[n] or None.
+    unknown. Encounters beyond n are left out. Shapes: users int64[n] or None.
     """
     n = len(planned_at)
     wants_feedback = rng.random(n) < feedback_ratio
@@ -113,8 +113,8 @@ def make_plan(
         planned_at,
         payloads,
         wants_feedback,
-        encounters.installs,
-        encounters.outlier_kinds,
+        None if encounters.installs is None else encounters.installs[:n],
+        None if encounters.outlier_kinds is None else encounters.outlier_kinds[:n],
         users,
     )
 

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
+from traffic_sim.drift import DRIFTS
 from traffic_sim.errors import CallersFault
 from traffic_sim.latency import Durations
 from traffic_sim.simulate import Run
@@ -25,6 +26,7 @@ def record_of(run: Run, finished_at: datetime) -> dict[str, Any]:
     summary = run.summary
     return {
         "format": FORMAT,
+        "started_at": None if run.started_at is None else _iso(run.started_at),
         "finished_at": finished_at.astimezone(UTC).isoformat(timespec="seconds"),
         "exit_code": run.exit_code,
         "was_interrupted": run.was_interrupted,
@@ -33,6 +35,7 @@ def record_of(run: Run, finished_at: datetime) -> dict[str, Any]:
             {"threshold": str(verdict.threshold), "seen": verdict.seen, "holds": verdict.holds}
             for verdict in run.verdicts
         ],
+        "drift": _drift(run),
         "scenario": run.scenario.model_dump(mode="json"),
         "metrics": summary.metrics,
         "requests": {
@@ -78,6 +81,28 @@ def write_record(record: dict[str, Any], path: Path) -> None:
         except BaseException:
             Path(file.name).unlink(missing_ok=True)
             raise
+
+
+def _drift(run: Run) -> list[dict[str, Any]]:
+    """What was injected and when, to hold an alarm against; `began_at` is None where the run ended before."""
+    after_seconds = run.scenario.drift_after_seconds
+    began_at = None
+    if run.started_at is not None and run.effort.elapsed_seconds >= after_seconds:
+        began_at = _iso(run.started_at + after_seconds)
+    return [
+        {
+            "kind": kind,
+            "column": DRIFTS[kind].column,
+            "value": value,
+            "after_seconds": after_seconds,
+            "began_at": began_at,
+        }
+        for kind, value in run.scenario.drift.items()
+    ]
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def _tally(tally: PredictorTally) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from traffic_sim.drift import DRIFTS
 from traffic_sim.latency import Durations
 from traffic_sim.results import Status
 from traffic_sim.senders import target_of
@@ -140,6 +141,9 @@ def _notes(run: Run) -> list[Text]:
     planted = ", ".join(f"{rate:.2%} {kind}" for kind, rate in scenario.outliers.items() if rate)
     if planted:
         notes.append(Text(f"outliers among what was sent: {planted}"))
+    if scenario.drift:
+        drifted = ", ".join(f"{kind} ({DRIFTS[kind].shown(value)})" for kind, value in scenario.drift.items())
+        notes.append(Text(f"drift from second {scenario.drift_after_seconds:g} on: {drifted}"))
     waits = summary.waited.percentiles()
     if waits is not None and len(summary.waited) > WAITED_SHARE * summary.planned:
         notes.append(

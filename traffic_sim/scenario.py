@@ -12,6 +12,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from model_server.impressions import MAX_ROWS
+from traffic_sim.drift import DRIFTS, DriftKind
 from traffic_sim.errors import CallersFault
 from traffic_sim.outliers import OutlierKind
 from traffic_sim.pacing import ArrivalName
@@ -32,6 +33,7 @@ _STREAMS: Final = {
     "feedback": 104,
     "outliers": 105,
     "users": 106,
+    "drift": 107,
 }
 """Apart from each other, and from the streams of the population and of `forkcast data`, which begin at 0."""
 
@@ -71,8 +73,11 @@ class Seeds(_Frozen):
     users: Seed = 7
     """Which user each request is about, where `n_users` says how many there are."""
 
+    drift: Seed = 8
+    """Which rows drift."""
+
     def rng(
-        self, of: Literal["schedule", "moments", "outcomes", "feedback", "outliers", "users"]
+        self, of: Literal["schedule", "moments", "outcomes", "feedback", "outliers", "users", "drift"]
     ) -> np.random.Generator:
         """A fresh generator; different for each source of chance, even where seeds are equal."""
         return np.random.default_rng([getattr(self, of), _STREAMS[of]])
@@ -105,6 +110,11 @@ class Scenario(_Frozen):
 
     outliers: dict[OutlierKind, Ratio] = {}
     """Rate of each kind among the rows (ranked world: among the users, all rows of whom become outliers)."""
+    drift: dict[DriftKind, Annotated[float, Field(allow_inf_nan=False)]] = {}
+    """By kind the share of the rows that drift (ranked world: of the users, unless it is a matter of the ad), or what
+    multiplies them; see `traffic_sim.drift`."""
+    drift_after_seconds: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    """From which moment of the run on: requests planned before it are as they were."""
     n_users: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     """Users who come back: each request is about one of so many, drawn evenly, and names it in meta.tags.user. A sticky
     split must answer all requests of a user by the same arm. None: requests name nobody."""
@@ -132,6 +142,8 @@ class Scenario(_Frozen):
     is no reason to fail a run; what would leave later than this is counted as unsent."""
     max_lag_p99_seconds: Positive = 0.05
     """Beyond it the generator, not the target, was too slow, and the run proves nothing."""
+    metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """Where on 127.0.0.1 the run tells its metrics while it lasts, at /metrics. None: nowhere."""
 
     seeds: Seeds = Seeds()
     thresholds: tuple[Annotated[str, AfterValidator(_checked_threshold)], ...] = (
@@ -145,6 +157,14 @@ class Scenario(_Frozen):
             raise InvalidScenario(
                 f"outliers: the rates sum to {sum(self.outliers.values()):g}; at most 1 is possible, since a row is an "
                 "outlier of one kind"
+            )
+        problems = [(kind, DRIFTS[kind].problem(value)) for kind, value in self.drift.items()]
+        if wrong := [f"drift.{kind}: {problem}" for kind, problem in problems if problem]:
+            raise InvalidScenario("; ".join(wrong))
+        if self.drift and self.drift_after_seconds >= self.duration_seconds:
+            raise InvalidScenario(
+                f"drift_after_seconds: {self.drift_after_seconds:g}; less than the run's {self.duration_seconds:g} "
+                "seconds is expected, or nothing drifts; drift earlier, or run for longer"
             )
         if self.n_records > MAX_RECORDS or self.n_requests > MAX_REQUESTS:
             raise InvalidScenario(

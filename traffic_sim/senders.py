@@ -36,6 +36,10 @@ BATCH_SECONDS: Final = 0.2
 """How often a process hands over its results."""
 
 
+type OnStart = Callable[[float, Callable[[], int]], None]
+"""Is told the start, in seconds of `time.monotonic()`, and whom to ask how many requests are in flight."""
+
+
 class TargetNotReady(OursToMend):
     """Not one of the warm-up requests was answered."""
 
@@ -100,21 +104,17 @@ def target_of(scenario: Scenario) -> Target:
     )
 
 
-async def send_here(
-    orders: Orders, plan: Plan, sink: Sink, stop: asyncio.Event, on_start: Callable[[float], None]
-) -> Effort:
-    """Send the plan from this process. `on_start` is told the start in seconds of `time.monotonic()`.
-
-    Errors: TargetNotReady.
-    """
+async def send_here(orders: Orders, plan: Plan, sink: Sink, stop: asyncio.Event, on_start: OnStart) -> Effort:
+    """Send the plan from this process. Errors: TargetNotReady."""
     run_in_turns()
     async with make_transport(orders.transport, orders.target) as transport:
         refuse_silence(await warm_up(plan, transport, orders.warm_up_requests), orders.target)
         with _garbage_left_alone():
             cpu_before = time.process_time()
             start_at = time.monotonic() + LEAD_SECONDS
-            on_start(start_at)
-            await orders.driver(plan, transport, sink).run(start_at, stop)
+            driver = orders.driver(plan, transport, sink)
+            on_start(start_at, lambda: driver.in_flight)
+            await driver.run(start_at, stop)
             return Effort(max(0.0, time.monotonic() - start_at), time.process_time() - cpu_before, 1)
 
 
@@ -143,7 +143,7 @@ async def send_from_processes(
     plan: Plan,
     sink: Sink,
     stop: asyncio.Event,
-    on_start: Callable[[float], None],
+    on_start: OnStart,
     *,
     n_processes: int,
 ) -> Effort:
@@ -173,9 +173,7 @@ async def send_from_processes(
             sender.end()
 
 
-async def _conduct(
-    senders: list[_Sender], target: Target, stop: asyncio.Event, on_start: Callable[[float], None]
-) -> Effort:
+async def _conduct(senders: list[_Sender], target: Target, stop: asyncio.Event, on_start: OnStart) -> Effort:
     stopping = asyncio.create_task(stop.wait())
     try:
         ready = asyncio.gather(*(sender.ready for sender in senders))
@@ -185,7 +183,7 @@ async def _conduct(
             return Effort(0.0, 0.0, len(senders))
         refuse_silence([answer for answers in ready.result() for answer in answers], target)
         start_at = time.monotonic() + LEAD_SECONDS
-        on_start(start_at)
+        on_start(start_at, lambda: sum(sender.in_flight for sender in senders))
         for sender in senders:
             sender.tell(start_at)
         done = asyncio.gather(*(sender.done for sender in senders))
@@ -215,6 +213,8 @@ class _Sender:
         """The answers to its warm-up."""
         self.done: asyncio.Future[float] = self._loop.create_future()
         """Its CPU seconds."""
+        self.in_flight = 0
+        """When it last handed over."""
         self._loop.add_reader(connection.fileno(), self._receive)
 
     def tell(self, start_at: float | None) -> None:
@@ -247,7 +247,8 @@ class _Sender:
         match message:
             case ("ready", answers):
                 self.ready.set_result(answers)
-            case ("results", results):
+            case ("results", results, in_flight):
+                self.in_flight = in_flight
                 for result in results:
                     self._sink(result)
             case ("done", cpu_seconds):
@@ -282,26 +283,26 @@ async def _follow(connection: Connection, orders: Orders, plan: Plan) -> None:
     loop.add_reader(connection.fileno(), obey)
     results: list[Prediction | Feedback] = []
 
-    def hand_over() -> None:
-        if results:
-            connection.send(("results", results))
-            results.clear()
+    def hand_over(in_flight: int) -> None:
+        connection.send(("results", results, in_flight))
+        results.clear()
 
-    async def hand_over_now_and_then() -> None:
+    async def hand_over_now_and_then(driver: Driver) -> None:
         while True:
             await asyncio.sleep(BATCH_SECONDS)
-            hand_over()
+            hand_over(driver.in_flight)
 
     async with make_transport(orders.transport, orders.target) as transport:
         answers = await warm_up(plan, transport, orders.warm_up_requests)
         with _garbage_left_alone():
             connection.send(("ready", [answer._replace(reply=None) for answer in answers]))
             start_at = await start
-            handing_over = asyncio.create_task(hand_over_now_and_then())
+            driver = orders.driver(plan, transport, results.append)
+            handing_over = asyncio.create_task(hand_over_now_and_then(driver))
             cpu_before = time.process_time()
-            await orders.driver(plan, transport, results.append).run(start_at, stop)
+            await driver.run(start_at, stop)
             cpu_seconds = time.process_time() - cpu_before
         handing_over.cancel()
-        hand_over()
+        hand_over(driver.in_flight)
         connection.send(("done", cpu_seconds))
     loop.remove_reader(connection.fileno())

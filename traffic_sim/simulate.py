@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
+from traffic_sim.live_metrics import LiveMetrics
 from traffic_sim.pacing import PACERS
 from traffic_sim.plan import Encounters, Plan, make_plan
 from traffic_sim.progress import Progress
@@ -20,6 +23,7 @@ from traffic_sim.senders import BATCH_SECONDS, Effort, Orders, send_from_process
 from traffic_sim.summary import Accumulator, Summary
 from traffic_sim.thresholds import Threshold, Verdict, judge
 from traffic_sim.transports.choice import make_transport
+from traffic_sim.worlds import with_drift
 
 INTERRUPTED_EXIT_CODE: Final = 130
 """128 + SIGINT, as shells report it."""
@@ -36,6 +40,8 @@ class Run:
     effort: Effort
     was_interrupted: bool
     knows_outcomes: bool
+    started_at: float | None
+    """Seconds since 1970; None if it was interrupted before the clock started."""
 
     @property
     def exit_code(self) -> int:
@@ -54,8 +60,11 @@ def plan_of(scenario: Scenario, world: World) -> Plan:
     users = None
     if scenario.n_users is not None:
         users = seeds.rng("users").integers(scenario.n_users, size=len(planned_at))
+    drawn = world(scenario, max(1, len(planned_at)))
+    if scenario.drift and len(planned_at):
+        drawn = with_drift(scenario, drawn, planned_at)
     return make_plan(
-        world(scenario, max(1, len(planned_at))),
+        drawn,
         planned_at,
         make_transport(scenario.transport, target_of(scenario)).encode,
         duration_seconds=scenario.duration_seconds,
@@ -66,18 +75,20 @@ def plan_of(scenario: Scenario, world: World) -> Plan:
     )
 
 
-async def carry_out(scenario: Scenario, plan: Plan, progress: Progress) -> Run:
+async def carry_out(scenario: Scenario, plan: Plan, progress: Progress, live: LiveMetrics | None = None) -> Run:
     """Send the plan and judge what comes back. Ctrl-C ends it early, with a table of what was done.
 
+    `live` is told each second what has come of it, and all of it at the end.
     Errors: TargetNotReady, SenderDied.
     """
-    accumulator = Accumulator(scenario.duration_seconds, scenario.rows_per_request, scenario.max_lag_p99_seconds)
+    accumulator = Accumulator(scenario.duration_seconds, scenario.rows_per_request, scenario.max_lag_p99_seconds, live)
     stop = asyncio.Event()
     started_at = math.inf
+    in_flight: Callable[[], int] = int  # 0, until there is somebody to ask
 
-    def started(moment: float) -> None:
-        nonlocal started_at
-        started_at = moment
+    def started(moment: float, asked: Callable[[], int]) -> None:
+        nonlocal started_at, in_flight
+        started_at, in_flight = moment, asked
 
     async def tell_progress() -> None:
         while True:
@@ -85,7 +96,10 @@ async def carry_out(scenario: Scenario, plan: Plan, progress: Progress) -> Run:
             # Just past the next whole second of the run: a line shows a second that is over, and all handed over.
             await asyncio.sleep(1 - elapsed % 1 + BATCH_SECONDS if elapsed >= 0 else 0.05)
             if elapsed >= 0:
-                progress.tell(time.monotonic() - started_at, accumulator)
+                elapsed = time.monotonic() - started_at
+                progress.tell(elapsed, accumulator)  # counts all that has come in
+                if live is not None and not stop.is_set():
+                    live.tell(int(np.searchsorted(plan.planned_at, elapsed, side="right")), in_flight())
 
     with _interrupt_sets(stop):
         telling = asyncio.create_task(tell_progress())
@@ -101,12 +115,23 @@ async def carry_out(scenario: Scenario, plan: Plan, progress: Progress) -> Run:
             telling.cancel()
             progress.close()
     summary = accumulator.close(effort.elapsed_seconds if stop.is_set() else None)
+    if live is not None:
+        live.end(summary.planned)
     verdicts = judge(
         tuple(map(Threshold.parse, scenario.thresholds)),
         summary.metrics,
         is_generator_sound=summary.generator_problem is None,
     )
-    return Run(scenario, summary, verdicts, effort, stop.is_set(), plan.installs is not None)
+    ran_seconds = time.monotonic() - started_at
+    return Run(
+        scenario,
+        summary,
+        verdicts,
+        effort,
+        stop.is_set(),
+        plan.installs is not None,
+        None if ran_seconds < 0 else time.time() - ran_seconds,
+    )
 
 
 def n_processes_of(scenario: Scenario) -> int:

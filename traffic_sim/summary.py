@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -82,10 +82,24 @@ class Summary:
         return sum(n for status, n in self.counts.items() if status.was_sent)
 
 
+class Listener(Protocol):
+    """Hears all that an Accumulator counts, when it counts it."""
+
+    def add(self, results: Columns) -> None: ...
+    def add_feedback(self, result: Feedback) -> None: ...
+
+
 class Accumulator:
     """Takes every result once."""
 
-    def __init__(self, duration_seconds: float, rows_per_request: int, max_lag_p99_seconds: float) -> None:
+    def __init__(
+        self,
+        duration_seconds: float,
+        rows_per_request: int,
+        max_lag_p99_seconds: float,
+        listener: Listener | None = None,
+    ) -> None:
+        self._listener = listener
         self._duration_seconds = duration_seconds
         self._rows_per_request = rows_per_request
         self._max_lag_p99_seconds = max_lag_p99_seconds
@@ -127,6 +141,8 @@ class Accumulator:
         results, self._uncounted = Columns.of(self._uncounted), []
         self._counts.update(results.statuses)
         self._series.add(results)
+        if self._listener is not None:
+            self._listener.add(results)
         lag_seconds = results.lag[results.left]
         self._lag.add_all(lag_seconds)
         self._late += int((results.lateness[results.left] > LATE_SECONDS).sum())
@@ -169,6 +185,8 @@ class Accumulator:
 
     def _add_feedback(self, result: Feedback) -> None:
         self.feedback_counts[result.status] += 1
+        if self._listener is not None:
+            self._listener.add_feedback(result)
         if result.status.is_error:
             _count_reason(self._feedback_reasons, f"{result.status.replace('_', ' ')}: {result.error}")
         if result.status is Status.ANSWERED:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from traffic_sim import drift
 from traffic_sim.errors import CallersFault
 from traffic_sim.outliers import inject
 from traffic_sim.plan import Encounters
@@ -79,10 +81,24 @@ def with_outliers(scenario: Scenario, drawn: Encounters) -> Encounters:
 
     Outcomes stay: they are those of the user whose place an outlier takes.
     """
-    rows_per_user = scenario.rows_per_request if scenario.world == "ranked" else 1
-    injected = inject(drawn.impressions, scenario.outliers, scenario.seeds.rng("outliers"), rows_per_user)
+    rng, rows_per_user = scenario.seeds.rng("outliers"), _rows_per_user(scenario)
+    injected = inject(drawn.impressions, scenario.outliers, rng, rows_per_user)
     kinds = injected.kind.reshape(-1, scenario.rows_per_request)
     return replace(drawn, impressions=injected.impressions, outlier_kinds=kinds)
+
+
+def with_drift(scenario: Scenario, drawn: Encounters, planned_at: NDArray[np.float64]) -> Encounters:
+    """The same encounters, in which those that are planned for after the scenario's moment have drifted.
+
+    Shapes: planned_at float64[n], one for each encounter. Outcomes stay: the truth does not know of the drift.
+    """
+    has_begun = np.repeat(planned_at >= scenario.drift_after_seconds, scenario.rows_per_request)
+    rng, rows_per_user = scenario.seeds.rng("drift"), _rows_per_user(scenario)
+    return replace(drawn, impressions=drift.inject(drawn.impressions, scenario.drift, has_begun, rng, rows_per_user))
+
+
+def _rows_per_user(scenario: Scenario) -> int:
+    return scenario.rows_per_request if scenario.world == "ranked" else 1
 
 
 def _refuse_absent(path: Path, hint: str) -> None:

@@ -19,6 +19,7 @@ from traffic_sim.limit.probing import MACHINE, CpuSeconds, Probe, Watch, probes
 from traffic_sim.limit.report import limit_record, show_limit, told
 from traffic_sim.limit.search import Search
 from traffic_sim.limit.slo import Slo
+from traffic_sim.live_metrics import LiveMetrics
 from traffic_sim.progress import Progress
 from traffic_sim.record import write_record
 from traffic_sim.scenario import MAX_RECORDS, MAX_REQUESTS, Scenario
@@ -31,9 +32,16 @@ LEAST_REQUESTS: Final = 100
 
 
 def find_limit(
-    scenario: Scenario, slo: Slo, probe_seconds: float, *, errors: Console, out: Console, json_file: Path | None
+    scenario: Scenario,
+    slo: Slo,
+    probe_seconds: float,
+    *,
+    errors: Console,
+    out: Console,
+    json_file: Path | None,
+    live: LiveMetrics | None = None,
 ) -> int:
-    """Search, show and record; the exit code."""
+    """Search, show and record; the exit code. `live` is told of every probe."""
     # Feedback at once: what came a second after the last answer would count into a probe's time and not into its load.
     chosen = scenario.model_copy(update={"duration_seconds": probe_seconds, "feedback_delay_seconds": 0.0})
     most = min(MAX_RECORDS, MAX_REQUESTS * chosen.rows_per_request) / probe_seconds
@@ -45,7 +53,7 @@ def find_limit(
             plan = plan_of(asked, encounters)
 
         def run() -> Run:
-            return uvloop.run(carry_out(asked, plan, Progress(errors, probe_seconds)))
+            return uvloop.run(carry_out(asked, plan, Progress(errors, probe_seconds), live))
 
         return run
 

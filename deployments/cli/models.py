@@ -203,16 +203,24 @@ def contract(
 def metrics(
     out: Annotated[Path | None, typer.Option(help="File to write; without it the tables are printed.")] = None,
 ) -> None:
-    """Every metric that a predictor tells, as Markdown: type, labels, unit, meaning, and which question it answers.
+    """Every metric of a predictor and of the simulator, as Markdown: type, labels, unit, meaning, and its question.
 
     Example: forkcast metrics --out docs/metrics.md
     """
-    from model_server.metric_tables import as_markdown
+    from model_server.metric_tables import Section, as_markdown
+    from traffic_sim.live_metrics import VOCABULARY
 
+    of_the_simulator = Section(
+        "Of the traffic simulator",
+        "Written from `traffic_sim/live_metrics.py`. `forkcast simulate --metrics-port PORT` tells them at\n"
+        "`127.0.0.1:PORT/metrics` while it runs, a second old at most.",
+        VOCABULARY,
+    )
+    text = as_markdown(others=[of_the_simulator])
     if out is None:
-        typer.echo(as_markdown(), nl=False)
+        typer.echo(text, nl=False)
     else:
-        out.write_text(as_markdown())
+        out.write_text(text)
 
 
 def register(app: typer.Typer) -> None:

@@ -63,6 +63,14 @@ def simulate(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="CSV with the rows of the replay world.")] = None,
     truth: Annotated[Path | None, typer.Option(help="CSV with their labels; without one, no feedback is sent.")] = None,
+    drift: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="KIND=VALUE, again for each kind: a share of the rows (one-country, new-version, no-device, cellular, "
+            "no-last-start, other-platform, new-campaign), or what multiplies them (more-starts).",
+        ),
+    ] = None,
+    drift_after: Annotated[float | None, typer.Option(help="Seconds of the run before it drifts.", min=0)] = None,
     users: Annotated[
         int | None,
         typer.Option(help="Users who come back; each request names one in meta.tags.user, for sticky splits.", min=1),
@@ -90,6 +98,13 @@ def simulate(
         int | None, typer.Option(help="Which rows are outliers, where the scenario has any.")
     ] = None,
     seed_users: Annotated[int | None, typer.Option(help="Which user each request is about.")] = None,
+    seed_drift: Annotated[int | None, typer.Option(help="Which rows drift, where any do.")] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Tell Prometheus the run's metrics at 127.0.0.1:PORT/metrics while it lasts.", min=1, max=65_535
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write everything that was measured to this file.")
     ] = None,
@@ -153,6 +168,8 @@ def simulate(
     import uvloop
     from rich.console import Console
 
+    from traffic_sim.drift import parse
+    from traffic_sim.metrics_page import metrics_served
     from traffic_sim.progress import Progress
     from traffic_sim.record import check_writable, record_of, write_record
     from traffic_sim.report import show
@@ -168,6 +185,7 @@ def simulate(
         "feedback": seed_feedback,
         "outliers": seed_outliers,
         "users": seed_users,
+        "drift": seed_drift,
     }
     options = {
         "rate_records_per_second": rate,
@@ -182,6 +200,8 @@ def simulate(
         "world": world,
         "data": data,
         "truth": truth,
+        "drift": dict(map(parse, drift)) if drift else None,
+        "drift_after_seconds": drift_after,
         "n_users": users,
         "feedback_ratio": feedback_ratio,
         "feedback_delay_seconds": feedback_delay,
@@ -189,6 +209,7 @@ def simulate(
         "warm_up_requests": warm_up,
         "max_connections": connections,
         "processes": processes,
+        "metrics_port": metrics_port,
     }
     chosen = Scenario.from_yaml(scenario, {**_given(options), "seeds": _given(seeds)})
     if json_file is not None:
@@ -196,15 +217,17 @@ def simulate(
     errors, out = Console(stderr=True), Console()
     if not out.is_terminal:
         out = Console(width=140)  # a log or a file has no edge to wrap at
-    if find_limit:
-        from deployments.cli.find_limit import find_limit as search
-        from traffic_sim.limit.slo import Slo
+    with metrics_served(chosen.metrics_port) as live:
+        if find_limit:
+            from deployments.cli.find_limit import find_limit as search
+            from traffic_sim.limit.slo import Slo
 
-        slo = Slo(slo_p99_ms, slo_errors_percent, slo_sent_percent)
-        raise typer.Exit(search(chosen, slo, probe_seconds, errors=errors, out=out, json_file=json_file))
-    with errors.status(f"drawing and encoding about {chosen.n_requests:,.0f} requests"):
-        plan = plan_of(chosen, encounters)
-    run = uvloop.run(carry_out(chosen, plan, Progress(errors, chosen.duration_seconds)))
+            slo = Slo(slo_p99_ms, slo_errors_percent, slo_sent_percent)
+            code = search(chosen, slo, probe_seconds, errors=errors, out=out, json_file=json_file, live=live)
+            raise typer.Exit(code)
+        with errors.status(f"drawing and encoding about {chosen.n_requests:,.0f} requests"):
+            plan = plan_of(chosen, encounters)
+        run = uvloop.run(carry_out(chosen, plan, Progress(errors, chosen.duration_seconds), live))
     show(run, out)
     if json_file is not None:
         write_record(record_of(run, datetime.now(UTC)), json_file)

@@ -19,6 +19,7 @@ from rich.console import Console
 from seldon_core.proto import prediction_pb2, prediction_pb2_grpc
 
 from model_server.impressions import NAMES, from_table
+from traffic_sim.live_metrics import LiveMetrics
 from traffic_sim.plan import Encounters
 from traffic_sim.progress import Progress
 from traffic_sim.scenario import Scenario
@@ -162,7 +163,7 @@ def simulate(target: FakeTarget) -> Callable[..., Run]:
     The limits on lag and on the end are out of the way: on a busy machine a test is not about how punctual it is.
     """
 
-    def run(**fields: Any) -> Run:
+    def run(*, live: LiveMetrics | None = None, **fields: Any) -> Run:
         port = target.grpc_port if fields.get("transport") == "grpc" else target.rest_port
         defaults = {
             "rate_records_per_second": 320,
@@ -178,6 +179,6 @@ def simulate(target: FakeTarget) -> Callable[..., Run]:
         }
         scenario = Scenario.from_mapping({**defaults, **fields}, "a test")
         plan = plan_of(scenario, some_encounters)
-        return asyncio.run(carry_out(scenario, plan, Progress(Console(file=io.StringIO()), 1)))
+        return asyncio.run(carry_out(scenario, plan, Progress(Console(file=io.StringIO()), 1), live))
 
     return run

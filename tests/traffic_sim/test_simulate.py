@@ -277,8 +277,8 @@ def test_the_record_holds_what_the_tables_show_and_is_written_whole(simulate, tm
     record = json.loads(path.read_text())
     assert record["exit_code"] == 0
     assert record["requests"]["answered"] == 40
-    seeds = {"population": 1, "schedule": 2, "moments": 3, "outcomes": 4, "feedback": 5, "outliers": 6, "users": 7}
-    assert record["scenario"]["seeds"] == seeds
+    names = ("population", "schedule", "moments", "outcomes", "feedback", "outliers", "users", "drift")
+    assert record["scenario"]["seeds"] == {name: seed for seed, name in enumerate(names, 1)}
     assert sum(second["answered"] for second in record["series"]) == 40
     assert sum(predictor["answered"] for predictor in record["predictors"].values()) == 40
     assert sum(p["feedback"] for p in record["predictors"].values()) == record["feedback"]["answered"]

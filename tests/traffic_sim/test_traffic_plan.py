@@ -91,3 +91,8 @@ def test_the_reward_is_that_of_the_best_scored_ad_the_first_of_equals(scores, re
 def test_a_plan_whose_parts_do_not_fit_is_refused():
     with pytest.raises(ValueError, match="2 planned times"):
         Plan(1.0, 3, np.zeros(2), [b""], np.zeros(2, dtype=np.bool_), None)
+
+
+def test_a_run_in_which_no_request_is_due_has_an_empty_plan(world):
+    plan = plan_of(scenario(rate_records_per_second=1e-6), world)
+    assert (len(plan), len(plan.installs)) == (0, 0)

@@ -3,16 +3,25 @@
 import contextlib
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import urllib.request
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psutil
 import pytest
+from free_ports import free_ports
 
+from deployments.local.ports import require_free
 from model_server.impressions import NAMES
+from model_server.metric_names import SIM_PLANNED, SIM_REQUESTS
+from traffic_sim.drift import DRIFTS
+from traffic_sim.live_metrics import VOCABULARY
 
 pytestmark = pytest.mark.component
 FORKCAST = [sys.executable, "-m", "deployments.cli.main"]
@@ -81,6 +90,66 @@ def test_a_good_run_prints_its_table_and_exits_0(gateway, scenario, tmp_path):
     assert record["scenario"]["seeds"]["moments"] == 77
 
 
+def test_drift_is_injected_and_the_record_says_what_and_when(gateway, scenario, tmp_path):
+    options = ["--drift", "no-device=0.5", "--drift", "more-starts=2", "--drift-after", 0.5, "--seed-drift", 9]
+    result = run(scenario, "--gateway", gateway, "--json", tmp_path / "run.json", *options)
+    assert result.returncode == 0, result.stderr
+    assert "drift from second 0.5 on: no-device (deviceType of 50.00%), more-starts (startCount x 2)" in result.stdout
+    record = json.loads((tmp_path / "run.json").read_text())
+    began = [datetime.fromisoformat(each.pop("began_at")) for each in record["drift"]]
+    assert record["drift"] == [
+        {"kind": "no-device", "column": "deviceType", "value": 0.5, "after_seconds": 0.5},
+        {"kind": "more-starts", "column": "startCount", "value": 2.0, "after_seconds": 0.5},
+    ]
+    started = datetime.fromisoformat(record["started_at"])
+    assert began == [started + timedelta(seconds=0.5)] * 2
+    assert started < datetime.fromisoformat(record["finished_at"]) + timedelta(seconds=1)  # which is cut to seconds
+    assert record["scenario"]["seeds"]["drift"] == 9
+
+
+def test_help_names_every_kind_of_drift():
+    assert set(re.findall(r"[a-z-]+", run("--help").stdout)) >= set(DRIFTS)
+
+
+def test_metrics_are_told_where_asked_and_the_port_is_free_afterwards(gateway, scenario):
+    (port,) = free_ports(1)
+    command = [*FORKCAST, "simulate", scenario, "--gateway", gateway, "--duration", "300", "--metrics-port", port]
+    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            for line in process.stderr:
+                if "answered" in line:
+                    break
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+                page = answer.read().decode()
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    (planned,) = re.findall(f"^{SIM_PLANNED}_total (.*)$", page, re.MULTILINE)
+    assert float(planned) > 0
+    assert f'{SIM_REQUESTS}_total{{outcome="answered",predictor_name="champion"}}' in page
+    require_free("127.0.0.1", port)
+
+
+def test_a_taken_metrics_port_exits_1_before_anything_is_sent(gateway, scenario):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run(scenario, "--gateway", gateway, "--metrics-port", port)
+    assert result.returncode == 1
+    assert f"port {port} of 127.0.0.1 is in use" in result.stderr
+    assert "another with --metrics-port" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_simulators_metrics_are_in_the_tables():
+    command = [*FORKCAST, "metrics"]
+    tables = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    _, of_the_simulator = tables.split("## Of the traffic simulator")
+    for metric in VOCABULARY:
+        assert f"| `{metric.exposed_name}` | {metric.kind} |" in of_the_simulator
+
+
 def test_a_threshold_that_does_not_hold_exits_1(gateway, scenario):
     scenario.write_text(scenario.read_text() + "thresholds: [latency_p50_milliseconds <= 0.001]\n")
     result = run(scenario, "--gateway", gateway)
@@ -96,6 +165,12 @@ def test_a_threshold_that_does_not_hold_exits_1(gateway, scenario):
         (["steady", "--gateway", "localhost"], "gateway"),
         (["steady", "--json", "no/such/folder/run.json"], "--json"),
         (["steady", "--transport", "pigeon"], "pigeon"),
+        (
+            ["steady", "--drift", "one-contry=0.3"],
+            f"did you mean one-country? KIND=VALUE is expected, of {', '.join(DRIFTS)}",
+        ),
+        (["steady", "--drift", "one-country=30"], "drift.one-country: 30; a share of the rows is expected, 0 to 1"),
+        (["steady", "--drift", "cellular=1", "--drift-after", "60"], "drift_after_seconds: 60; less than the run's 60"),
     ],
 )
 def test_a_wrong_order_exits_2_and_says_what_is_accepted(arguments, message):

@@ -1,0 +1,104 @@
+"""What each arm earned and what it had promised: a section of the experiment."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models import units
+
+from deployments.monitoring.dashboards import arms
+from deployments.monitoring.dashboards.about import About
+from deployments.monitoring.dashboards.panels import Panel, Query, bars, time_series
+from deployments.monitoring.dashboards.queries import (
+    or_zero,
+    ratio,
+)
+from deployments.monitoring.dashboards.thresholds import around
+from model_server import metric_names as names
+
+_AN_ARM = "{{credited_predictor}}"
+
+
+def panels() -> list[Panel]:
+    told = arms.credited(names.FEEDBACK)
+    earned = or_zero(arms.credited(names.REWARD), told)
+    expected = arms.credited(names.EXPECTED_REWARD)
+    return [
+        bars(
+            "Rewards per 1,000 answers",
+            About(
+                "What an arm earned for each 1,000 of its answers, over all the time shown. Of a reward of 1 for an "
+                "install: installs per 1,000 answers.",
+                "the longer bar is the better arm, once both have some hundred rewards.",
+                "if an arm has no bar, no feedback named it yet; see coverage.",
+            ),
+            units.Short,
+            Query(f"1000 * {ratio(earned, arms.answers())}", _AN_ARM),
+            width=8,
+        ),
+        bars(
+            "Reward per feedback",
+            About(
+                "The mean reward of those answers whose outcome is known, over all the time shown. Unlike rewards per "
+                "1,000 answers it does not fall when feedback is lost evenly.",
+                "the longer bar is the better arm.",
+                "if this and the bars beside it disagree, an arm's feedback is lost: see coverage.",
+            ),
+            units.NoUnit,
+            Query(ratio(earned, told), _AN_ARM),
+            width=8,
+        ),
+        bars(
+            "Feedback coverage",
+            About(
+                "Of how many of an arm's answers the outcome is known, over all the time shown.",
+                "close to 100 %, and the same for each arm. Feedback comes late, so right after a change it is lower.",
+                "if arms differ, the comparison is not fair. Do clients send feedback with the response as it came?",
+                see="traffic-simulator",
+            ),
+            units.PercentUnit,
+            Query(ratio(told, arms.answers()), _AN_ARM),
+            width=8,
+            most=1,
+        ),
+        time_series(
+            "Rewards per second",
+            About(
+                "Sum of the rewards that came in per second, by the arm that had answered.",
+                "steady, with the traffic.",
+                "if it stops for all arms, feedback does not arrive.",
+                see="traffic-simulator",
+            ),
+            units.CountsPerSecond,
+            Query(arms.credited(names.REWARD, over_range=False), _AN_ARM),
+            width=8,
+        ),
+        bars(
+            "Reward against promise",
+            About(
+                "Rewards of an arm divided by the sum of the probabilities that it had given to the same answers.",
+                "1: what is promised comes. Between 0.8 and 1.2 is fair with some hundred rewards.",
+                "above 1 the model promises too little, below too much: it is badly calibrated, or its inputs drifted.",
+                see="model-inputs",
+            ),
+            units.NoUnit,
+            Query(ratio(earned, expected), _AN_ARM),
+            width=8,
+            steps=around(0.8, 1.2),
+            most=2,
+        ),
+        time_series(
+            "Expected and actual reward",
+            About(
+                "Per answer with a known outcome: the mean probability given, and the mean reward that came.",
+                "both lines of an arm together.",
+                "if only the actual one moved, the world changed; if only the expected one, the inputs or the model.",
+                see="model-inputs",
+            ),
+            units.NoUnit,
+            Query(
+                ratio(arms.credited(names.EXPECTED_REWARD, over_range=False), arms.told_per_second()),
+                f"{_AN_ARM} expected",
+            ),
+            Query(ratio(arms.credited(names.REWARD, over_range=False), arms.told_per_second()), f"{_AN_ARM} actual"),
+            width=8,
+        ),
+    ]

@@ -54,6 +54,9 @@ class Board:
             .build()
         )
         board.panels = self._placed()
+        for variable in (board.templating and board.templating.list_val) or []:
+            # The SDK's defaults for a variable that is an interval; Grafana's schema knows them in no other.
+            variable.auto = variable.auto_min = variable.auto_count = None
         return board
 
     def _placed(self) -> list[model.Panel | model.RowPanel]:

@@ -23,10 +23,9 @@ POD: Final = (NAMESPACE, 'pod=~"$pod"')
 
 PREDICTIONS: Final = 'service=~"predictions|/seldon.protos.Seldon/Predict"'
 """As Seldon's executor calls them over REST and over gRPC; feedback and probes are not requests for a prediction."""
-FAULTS: Final = 'code=~"5..|Unknown|DeadlineExceeded|Unimplemented|Internal|Unavailable|DataLoss"'
-"""The server's fault. Of gRPC's codes those that OpenTelemetry's semantic conventions count as a server's errors; the
-caller's own (4xx, InvalidArgument) are no fault of the service.
-"""
+FAULTS: Final = 'code=~"5..|429|Unknown|Internal|Unavailable|DeadlineExceeded|ResourceExhausted|DataLoss"'
+"""The server's fault, no room included. The caller's own (400, InvalidArgument) is no fault of the service."""
+ANSWERED: Final = 'code=~"200|OK"'
 ERRORS: Final = 'code!~"2..|OK"'
 SHADOW: Final = 'role="shadow"'
 LIVE: Final = 'role="live"'

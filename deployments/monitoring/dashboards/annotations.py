@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
@@ -11,9 +12,8 @@ from deployments.monitoring.dashboards.queries import DEPLOYMENT, select
 from deployments.monitoring.dashboards.variables import DATASOURCE
 from model_server import metric_names as names
 
-FIRING = 'ALERTS{alertstate="firing", namespace=~"$namespace|", alertname!~"Watchdog|InfoInhibitor"}'
-"""Those of the namespace, and those that name none; without the two that kube-prometheus fires to show it is "
-"alive."""
+FIRING: Final = 'ALERTS{alertstate="firing", namespace=~"$namespace|", severity=~"page|ticket|info"}'
+"""Those of the namespace and those that name none, with a severity of our rules: kube-prometheus has others."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models import units
 
+from deployments.monitoring.dashboards import thresholds
 from deployments.monitoring.dashboards.about import About
 from deployments.monitoring.dashboards.panels import Panel, Query, bars, time_series
 from deployments.monitoring.dashboards.queries import (
@@ -19,7 +20,6 @@ from deployments.monitoring.dashboards.queries import (
     select,
     total,
 )
-from deployments.monitoring.dashboards.thresholds import above
 from model_server import metric_names as names
 
 
@@ -72,7 +72,7 @@ def panels() -> list[Panel]:
             units.Seconds,
             Query(highest(select(names.ROUTER_STATE_AGE, *PREDICTOR), "predictor_name"), "{{predictor_name}}"),
             width=8,
-            steps=above(60, odd=15),
+            steps=thresholds.BANDIT_STATE_AGE_SECONDS,
         ),
         time_series(
             "Feedback that taught nothing",
@@ -85,7 +85,7 @@ def panels() -> list[Panel]:
             units.CountsPerSecond,
             Query(or_none(ignored, requests(by=()), names.REASON_LABEL), "{{reason}}"),
             width=8,
-            steps=above(0.1),
+            steps=thresholds.RARE_PER_SECOND,
         ),
         time_series(
             "Errors of the store",
@@ -97,6 +97,6 @@ def panels() -> list[Panel]:
             units.CountsPerSecond,
             Query(or_zero(errors, requests(by=())), "errors"),
             width=8,
-            steps=above(0.01),
+            steps=thresholds.RARE_PER_SECOND,
         ),
     ]

@@ -6,7 +6,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models import units
 
-from deployments.monitoring.dashboards import arms, variables
+from deployments.monitoring.dashboards import arms, thresholds, variables
 from deployments.monitoring.dashboards.about import About
 from deployments.monitoring.dashboards.board import Board, Section
 from deployments.monitoring.dashboards.panels import Panel, Query, time_series
@@ -28,7 +28,6 @@ from deployments.monitoring.dashboards.queries import (
     weights,
     while_shadowed,
 )
-from deployments.monitoring.dashboards.thresholds import above
 from model_server import metric_names as names
 
 _BASELINE: Final = (*DEPLOYMENT, 'predictor_name=~"$baseline"')
@@ -69,7 +68,7 @@ def _canary() -> list[Panel]:
             ),
             units.PercentUnit,
             Query(_error_share(*PREDICTOR), _A_PREDICTOR),
-            steps=above(0.001),
+            steps=thresholds.ERRORS,
         ),
         time_series(
             "Errors, canary minus baseline",
@@ -82,7 +81,7 @@ def _canary() -> list[Panel]:
             ),
             units.PercentUnit,
             Query(f"{live(_error_share(*_OTHERS))} - on () group_left () {baseline}", _A_PREDICTOR),
-            steps=above(0.001),
+            steps=thresholds.ERRORS,
         ),
         time_series(
             "Latency, canary over baseline",
@@ -100,7 +99,7 @@ def _canary() -> list[Panel]:
                 )
                 for level, name in ((0.5, "p50"), (0.99, "p99"))
             ),
-            steps=above(1.5),
+            steps=thresholds.SLOWER_THAN_BASELINE,
         ),
     ]
 
@@ -140,7 +139,7 @@ def _shadow() -> list[Panel]:
             ),
             units.PercentUnit,
             Query(f"1 - {ratio(copies, due)}", _A_PREDICTOR),
-            steps=above(0.05, odd=0.01),
+            steps=thresholds.MISSING_COPIES,
         ),
         time_series(
             "Mean score, live and shadow",
@@ -180,7 +179,7 @@ def _shadow() -> list[Panel]:
             ),
             units.PercentUnit,
             Query(shadows(_error_share(*EVERY_PREDICTOR)), _A_PREDICTOR),
-            steps=above(0.001),
+            steps=thresholds.ERRORS,
         ),
         time_series(
             "Latency, live and shadow",
@@ -192,6 +191,6 @@ def _shadow() -> list[Panel]:
             ),
             units.Seconds,
             Query(while_shadowed(_latency(0.99, *PREDICTOR)), _A_PREDICTOR),
-            steps=above(0.1),
+            steps=thresholds.LATENCY_SECONDS,
         ),
     ]

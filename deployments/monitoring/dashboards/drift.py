@@ -6,6 +6,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models import units
 
+from deployments.monitoring.dashboards import thresholds
 from deployments.monitoring.dashboards.about import About
 from deployments.monitoring.dashboards.panels import Panel, Query, bars, rows, time_series
 from deployments.monitoring.dashboards.queries import (
@@ -20,14 +21,10 @@ from deployments.monitoring.dashboards.queries import (
     select,
     total,
 )
-from deployments.monitoring.dashboards.thresholds import NEUTRAL, above, below
 from model_server import metric_names as names
 
 _WINDOW: Final = (*PREDICTOR, f'{names.WINDOW_LABEL}=~"$window"')
 _COLUMN: Final = names.COLUMN_LABEL
-_PSI: Final = above(0.25, odd=0.1)
-"""The thresholds that are usual for the population stability index."""
-_P_VALUE: Final = below(0.01, odd=0.05)
 _EXPOSURES: Final = total(rate(counter(names.EXPOSURES), *PREDICTOR))
 
 
@@ -42,14 +39,14 @@ def panels() -> list[Panel]:
             About(
                 "Population stability index (PSI): how far a column's distribution in the last window is from that of "
                 "training. 0 is the same.",
-                "below 0.1. From 0.1 on it moved, from 0.25 on it is another world.",
+                "below 0.1. From 0.1 on it moved, from 0.2 on it counts as an alarm.",
                 "which column? A campaign that began or ended moves `campaign` and is no fault. `probability` red: "
                 "the scores moved; look at calibration.",
                 see="experiment",
             ),
             units.NoUnit,
             Query(f"sort_desc({psi})", "{{column}}"),
-            steps=_PSI,
+            steps=thresholds.PSI,
             most=0.5,
         ),
         rows(
@@ -63,9 +60,9 @@ def panels() -> list[Panel]:
                 see="experiment",
             ),
             {
-                "PSI": (psi, units.NoUnit, _PSI),
-                "p value": (p_value, units.NoUnit, _P_VALUE),
-                "Alarms": (or_zero(alarms, psi), units.Short, NEUTRAL),
+                "PSI": (psi, units.NoUnit, thresholds.PSI),
+                "p value": (p_value, units.NoUnit, thresholds.P_VALUE),
+                "Alarms": (or_zero(alarms, psi), units.Short, thresholds.NEUTRAL),
             },
             renamed={_COLUMN: "Column"},
         ),
@@ -79,7 +76,7 @@ def panels() -> list[Panel]:
             ),
             units.NoUnit,
             Query(psi, "{{column}}"),
-            steps=_PSI,
+            steps=thresholds.PSI,
         ),
         time_series(
             "p values over time",
@@ -90,7 +87,7 @@ def panels() -> list[Panel]:
             ),
             units.NoUnit,
             Query(p_value, "{{column}}"),
-            steps=_P_VALUE,
+            steps=thresholds.P_VALUE,
         ),
         time_series(
             "Alarms",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models import units
 
-from deployments.monitoring.dashboards import arms, bandit, rewards
+from deployments.monitoring.dashboards import arms, bandit, rewards, thresholds
 from deployments.monitoring.dashboards.about import About
 from deployments.monitoring.dashboards.board import Board, Section
 from deployments.monitoring.dashboards.panels import Panel, Query, heat_map, time_series
@@ -17,7 +17,6 @@ from deployments.monitoring.dashboards.queries import (
     rate,
     total,
 )
-from deployments.monitoring.dashboards.thresholds import above
 from model_server import metric_names as names
 
 _NODE = ("predictor_name", "model_name")
@@ -118,7 +117,7 @@ def _latency() -> list[Panel]:
                 "{{predictor_name}}",
             ),
             width=width,
-            steps=above(0.1),
+            steps=thresholds.LATENCY_SECONDS,
         )
         for level, name, width in levels
     ]

@@ -6,10 +6,12 @@ from typing import Final
 
 from grafana_foundation_sdk.models import units
 
+from deployments.monitoring.dashboards import thresholds
 from deployments.monitoring.dashboards.about import About
 from deployments.monitoring.dashboards.annotations import FIRING
 from deployments.monitoring.dashboards.panels import Panel, Query, number
 from deployments.monitoring.dashboards.queries import (
+    ANSWERED,
     FAULTS,
     NAMESPACE,
     PREDICTIONS,
@@ -21,20 +23,16 @@ from deployments.monitoring.dashboards.queries import (
     select,
     total,
 )
-from deployments.monitoring.dashboards.thresholds import above, below
 from model_server import metric_names as names
 
-SUCCESS_SLO: Final = 0.999
-IN_TIME: Final = 'le="0.1"'
+IN_TIME: Final = (ANSWERED, 'le="0.1"')
 """100 ms: the border of a bucket both of our graph server and of Seldon's executor."""
-IN_TIME_SLO: Final = 0.99
-IN_TIME_STEPS: Final = below(IN_TIME_SLO, odd=(1 + IN_TIME_SLO) / 2)
 
 
 def numbers() -> list[Panel]:
     every = requests(by=(), whole_range=True)
     faults = or_zero(total(increase(f"{names.EXECUTOR_SERVER}_count", *PREDICTOR, PREDICTIONS, FAULTS)), every)
-    in_time = total(increase(f"{names.EXECUTOR_SERVER}_bucket", *PREDICTOR, PREDICTIONS, IN_TIME))
+    in_time = total(increase(f"{names.EXECUTOR_SERVER}_bucket", *PREDICTOR, PREDICTIONS, *IN_TIME))
     return [
         number(
             "Requests per second",
@@ -50,7 +48,7 @@ def numbers() -> list[Panel]:
         number(
             "Success, SLO 99.9 %",
             About(
-                "The share of requests that did not fail by the server's own fault (HTTP 5xx; over gRPC Unknown, "
+                "The share of requests that did not fail by the server's own fault (HTTP 5xx and 429; over gRPC Unknown, "
                 "Internal, Unavailable, DeadlineExceeded), over all the time shown. A caller's mistake (4xx) counts "
                 "as a success of the server.",
                 "99.9 % and more.",
@@ -59,20 +57,20 @@ def numbers() -> list[Panel]:
             ),
             units.PercentUnit,
             Query(f"1 - {ratio(faults, every)}"),
-            steps=below(SUCCESS_SLO, odd=(1 + SUCCESS_SLO) / 2),
+            steps=thresholds.SUCCESS,
         ),
         number(
             "Within 100 ms, SLO 99 %",
             About(
-                "The share of requests that were answered within 100 ms, from arrival at the predictor to its answer, "
-                "over all the time shown.",
+                "Of the requests that were answered with 200 or OK, the share within 100 ms of their arrival at the "
+                "predictor, over all the time shown.",
                 "99 % and more.",
                 "look at latency by node and at requests in flight: is the server full, or one node slow?",
                 see="serving-internals",
             ),
             units.PercentUnit,
-            Query(ratio(in_time, every)),
-            steps=IN_TIME_STEPS,
+            Query(ratio(in_time, requests(*PREDICTOR, ANSWERED, by=(), whole_range=True))),
+            steps=thresholds.IN_TIME,
         ),
         number(
             "In flight",
@@ -94,7 +92,7 @@ def numbers() -> list[Panel]:
             ),
             units.Short,
             Query(f"count({FIRING}) or vector(0)"),
-            steps=above(1),
+            steps=thresholds.ANY_AT_ALL,
         ),
         number(
             "Targets down",
@@ -106,6 +104,6 @@ def numbers() -> list[Panel]:
             ),
             units.Short,
             Query(f"count({select('up', NAMESPACE)} == 0) or 0 * count({select('up', NAMESPACE)})"),
-            steps=above(1),
+            steps=thresholds.ANY_AT_ALL,
         ),
     ]

@@ -6,7 +6,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models import units
 
-from deployments.monitoring.dashboards import drift, variables
+from deployments.monitoring.dashboards import drift, thresholds, variables
 from deployments.monitoring.dashboards.about import About
 from deployments.monitoring.dashboards.board import Board, Section
 from deployments.monitoring.dashboards.panels import Panel, Query, time_series
@@ -20,7 +20,6 @@ from deployments.monitoring.dashboards.queries import (
     ratio_within,
     total,
 )
-from deployments.monitoring.dashboards.thresholds import above
 from model_server import metric_names as names
 
 _COLUMN: Final = names.COLUMN_LABEL
@@ -69,7 +68,7 @@ def _values() -> list[Panel]:
             ),
             units.PercentUnit,
             Query(share(names.UNKNOWN_CATEGORIES), "{{column}}"),
-            steps=above(0.05, odd=0.01),
+            steps=thresholds.UNKNOWN_SHARE,
         ),
     ]
 
@@ -85,14 +84,14 @@ def _outliers() -> list[Panel]:
             "Outliers",
             About(
                 "The share of impressions that the outlier detector marked as unlike those of training.",
-                "about 1 %: its threshold was set so.",
+                "about 1 %: its threshold is set so, unless fit-detector was told otherwise.",
                 "far more: traffic of another kind (robots, a broken client). None at all for long: is it read? See "
                 "beside.",
                 see="traffic-simulator",
             ),
             units.PercentUnit,
             Query(ratio(marked, scored), "{{predictor_name}}"),
-            steps=above(0.05, odd=0.02),
+            steps=thresholds.OUTLIER_SHARE,
         ),
         time_series(
             "Requests past the detector",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models import units
 
-from deployments.monitoring.dashboards import health
+from deployments.monitoring.dashboards import health, thresholds
 from deployments.monitoring.dashboards.about import About
 from deployments.monitoring.dashboards.annotations import FIRING
 from deployments.monitoring.dashboards.board import Board, Section
 from deployments.monitoring.dashboards.panels import Panel, Query, rows, time_series
 from deployments.monitoring.dashboards.queries import (
+    ANSWERED,
     ERRORS,
     PREDICTIONS,
     PREDICTOR,
@@ -23,7 +24,6 @@ from deployments.monitoring.dashboards.queries import (
     select,
     total,
 )
-from deployments.monitoring.dashboards.thresholds import NEUTRAL, above
 from model_server import metric_names as names
 
 
@@ -69,13 +69,13 @@ def _traffic() -> list[Panel]:
             ),
             units.PercentUnit,
             Query(ratio_within(failed, requests(), "predictor_name"), "{{predictor_name}} {{code}}"),
-            steps=above(1 - health.SUCCESS_SLO),
+            steps=thresholds.ERRORS,
         ),
     ]
 
 
 def _latency() -> list[Panel]:
-    in_time = total(rate(f"{names.EXECUTOR_SERVER}_bucket", *PREDICTOR, PREDICTIONS, health.IN_TIME), "predictor_name")
+    in_time = total(rate(f"{names.EXECUTOR_SERVER}_bucket", *PREDICTOR, PREDICTIONS, *health.IN_TIME), "predictor_name")
     levels = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"))
     return [
         time_series(
@@ -95,20 +95,20 @@ def _latency() -> list[Panel]:
                 )
                 for level, name in levels
             ),
-            steps=above(0.1),
+            steps=thresholds.LATENCY_SECONDS,
         ),
         time_series(
             "Answered within 100 ms",
             About(
-                "The share of each predictor's requests that were answered within 100 ms. Exact: 100 ms is the border "
-                "of a bucket.",
+                "Of each predictor's answers (200 or OK), the share within 100 ms. Exact: 100 ms is the border of a "
+                "bucket.",
                 "above the line at 99 %.",
                 "look at the nodes of the graph.",
                 see="serving-internals",
             ),
             units.PercentUnit,
-            Query(ratio(in_time, requests()), "{{predictor_name}}"),
-            steps=health.IN_TIME_STEPS,
+            Query(ratio(in_time, requests(*PREDICTOR, ANSWERED)), "{{predictor_name}}"),
+            steps=thresholds.IN_TIME,
         ),
     ]
 
@@ -136,12 +136,12 @@ def _running() -> list[Panel]:
                 see="model-inputs",
             ),
             {
-                "Info": (highest(select(names.MODEL_INFO, *PREDICTOR), *told), "", NEUTRAL),
-                "Age": (f"time() - {trained_at}", units.Seconds, above(90 * 86400, odd=30 * 86400)),
+                "Info": (highest(select(names.MODEL_INFO, *PREDICTOR), *told), "", thresholds.NEUTRAL),
+                "Age": (f"time() - {trained_at}", units.Seconds, thresholds.MODEL_AGE_SECONDS),
                 "Difference": (
                     highest(select(names.TRAINING_DIFFERENCE, *PREDICTOR), *model_labels),
                     units.NoUnit,
-                    above(1e-3, odd=1e-6),
+                    thresholds.TRAINING_DIFFERENCE,
                 ),
             },
             renamed=headings,
@@ -154,7 +154,7 @@ def _running() -> list[Panel]:
                 "no rows.",
                 "their descriptions, in Prometheus under Alerts, say what to do.",
             ),
-            {"Firing": (f"count by (alertname, severity) ({FIRING})", units.Short, NEUTRAL)},
+            {"Firing": (f"count by (alertname, severity) ({FIRING})", units.Short, thresholds.NEUTRAL)},
             renamed={"alertname": "Alert", "severity": "Severity"},
             width=10,
         ),

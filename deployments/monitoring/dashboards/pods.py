@@ -6,6 +6,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models import units
 
+from deployments.monitoring.dashboards import thresholds
 from deployments.monitoring.dashboards.about import About
 from deployments.monitoring.dashboards.panels import Panel, Query, time_series
 from deployments.monitoring.dashboards.queries import (
@@ -16,7 +17,6 @@ from deployments.monitoring.dashboards.queries import (
     select,
     total,
 )
-from deployments.monitoring.dashboards.thresholds import above
 from model_server import metric_names as names
 
 _ONE_POD: Final = "{{pod}}"
@@ -66,7 +66,7 @@ def load() -> list[Panel]:
             ),
             units.CountsPerSecond,
             Query(_lost_by(names.TIMED_OUT, "model_name"), "{{model_name}}"),
-            steps=above(0.01),
+            steps=thresholds.RARE_PER_SECOND,
         ),
     ]
 
@@ -89,7 +89,7 @@ def lost() -> list[Panel]:
             units.RequestsPerSecond,
             Query(_lost_by(names.REFUSED, names.REASON_LABEL), "{{reason}}"),
             width=8,
-            steps=above(0.01),
+            steps=thresholds.RARE_PER_SECOND,
         ),
         time_series(
             "Request log: events dropped",
@@ -101,7 +101,7 @@ def lost() -> list[Panel]:
             units.CountsPerSecond,
             Query(_lost_by(names.EVENTS_DROPPED, names.REASON_LABEL), "{{reason}}"),
             width=8,
-            steps=above(0.01),
+            steps=thresholds.RARE_PER_SECOND,
         ),
         time_series(
             "Feedback without a route",
@@ -114,6 +114,6 @@ def lost() -> list[Panel]:
             units.CountsPerSecond,
             Query(_lost_by(names.UNROUTED_FEEDBACK, "model_name"), "{{model_name}}"),
             width=8,
-            steps=above(0.01),
+            steps=thresholds.RARE_PER_SECOND,
         ),
     ]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models import units
 
-from deployments.monitoring.dashboards import arms
+from deployments.monitoring.dashboards import arms, thresholds
 from deployments.monitoring.dashboards.about import About
 from deployments.monitoring.dashboards.panels import Panel, Query, bars, time_series
 from deployments.monitoring.dashboards.queries import (
     or_zero,
     ratio,
 )
-from deployments.monitoring.dashboards.thresholds import around
 from model_server import metric_names as names
 
 _AN_ARM = "{{credited_predictor}}"
@@ -75,14 +74,14 @@ def panels() -> list[Panel]:
             "Reward against promise",
             About(
                 "Rewards of an arm divided by the sum of the probabilities that it had given to the same answers.",
-                "1: what is promised comes. Between 0.8 and 1.2 is fair with some hundred rewards.",
+                "1: what is promised comes. Between 0.8 and 1.25 is fair with some hundred rewards.",
                 "above 1 the model promises too little, below too much: it is badly calibrated, or its inputs drifted.",
                 see="model-inputs",
             ),
             units.NoUnit,
             Query(ratio(earned, expected), _AN_ARM),
             width=8,
-            steps=around(0.8, 1.2),
+            steps=thresholds.CALIBRATION,
             most=2,
         ),
         time_series(

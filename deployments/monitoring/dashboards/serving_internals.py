@@ -6,7 +6,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models import units
 
-from deployments.monitoring.dashboards import pods, variables
+from deployments.monitoring.dashboards import pods, thresholds, variables
 from deployments.monitoring.dashboards.about import About
 from deployments.monitoring.dashboards.board import Board, Section
 from deployments.monitoring.dashboards.panels import Panel, Query, time_series
@@ -21,7 +21,6 @@ from deployments.monitoring.dashboards.queries import (
     ratio_within,
     total,
 )
-from deployments.monitoring.dashboards.thresholds import above
 from model_server import metric_names as names
 
 _NODE: Final = ("predictor_name", "model_name")
@@ -66,7 +65,7 @@ def _nodes() -> list[Panel]:
             ),
             units.Seconds,
             Query(quantile(level, names.EXECUTOR_CLIENT, *calls, by=_NODE), _A_NODE),
-            steps=above(0.1),
+            steps=thresholds.LATENCY_SECONDS,
         )
         for level, name in ((0.5, "p50"), (0.99, "p99"))
     ]
@@ -94,7 +93,7 @@ def _nodes() -> list[Panel]:
             ),
             units.PercentUnit,
             Query(ratio_within(failed, _CALLS, *_NODE), f"{_A_NODE} {{{{code}}}}"),
-            steps=above(0.001),
+            steps=thresholds.ERRORS,
         ),
     ]
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models import units
 
+from deployments.monitoring.dashboards import thresholds
 from deployments.monitoring.dashboards.about import About
 from deployments.monitoring.dashboards.board import Board, Section
 from deployments.monitoring.dashboards.panels import Panel, Query, time_series
@@ -19,7 +20,6 @@ from deployments.monitoring.dashboards.queries import (
     requests,
     total,
 )
-from deployments.monitoring.dashboards.thresholds import above
 from model_server import metric_names as names
 
 SENT: Final = 'outcome!~"dropped|unsent"'
@@ -121,18 +121,18 @@ def _time() -> list[Panel]:
             ),
             units.Seconds,
             *(Query(_quantile(level, names.SIM_LATENCY), name) for level, name in _LEVELS),
-            steps=above(0.1),
+            steps=thresholds.LATENCY_SECONDS,
         ),
         time_series(
             "Generator lag",
             About(
                 "How much later than planned the simulator itself was ready to send.",
                 "p99 below a millisecond or two.",
-                "above the line at 10 ms its measurements are of itself. Use a lower rate or another machine.",
+                "above the line at 50 ms the run fails: it measures itself. Use a lower rate or another machine.",
             ),
             units.Seconds,
             *(Query(_quantile(level, names.SIM_LAG), name) for level, name in _LEVELS),
-            steps=above(0.01, odd=0.005),
+            steps=thresholds.GENERATOR_LAG_SECONDS,
         ),
         time_series(
             "In flight",

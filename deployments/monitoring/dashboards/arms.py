@@ -43,9 +43,7 @@ def share_against_weight(width: int = 12) -> timeseries.Panel:
 
 
 def credited(metric: str, *, over_range: bool = True) -> str:
-    """Of a counter of feedback, what belongs to each arm, whichever predictor received it; a shadow's copies "
-    "apart.
-    """
+    """Of a counter of feedback, what belongs to each arm, whoever received it; a shadow's copies apart."""
     of = increase if over_range else rate
     return total(live(of(counter(metric), *CREDITED)), names.CREDITED_PREDICTOR_LABEL)
 

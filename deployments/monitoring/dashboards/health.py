@@ -48,9 +48,9 @@ def numbers() -> list[Panel]:
         number(
             "Success, SLO 99.9 %",
             About(
-                "The share of requests that did not fail by the server's own fault (HTTP 5xx and 429; over gRPC Unknown, "
-                "Internal, Unavailable, DeadlineExceeded), over all the time shown. A caller's mistake (4xx) counts "
-                "as a success of the server.",
+                "The share of requests that did not fail by the server's own fault (HTTP 5xx and 429; over gRPC "
+                "Unknown, Internal, Unavailable and the like), over all the time shown. A caller's mistake (4xx) "
+                "counts as a success of the server.",
                 "99.9 % and more.",
                 "see which code below, then the node of the graph that tells it.",
                 see="serving-internals",

@@ -35,9 +35,9 @@ def board() -> Board:
         "so. Begin here, and follow the link of the panel that is not green.",
         sections=[
             Section("Is it healthy?", health.numbers()),
-            Section("Traffic and errors", _traffic()),
-            Section("Latency", _latency()),
-            Section("What runs", _running()),
+            Section("How much, and what fails?", _traffic()),
+            Section("How slow?", _latency()),
+            Section("What runs?", _running()),
         ],
     )
 

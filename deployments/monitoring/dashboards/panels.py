@@ -126,9 +126,10 @@ def rows(
     return _finished(panel, about, title=title, unit="none", width=width, height=HEIGHT, steps=NEUTRAL).targets(targets)
 
 
-def heat_map(title: str, about: About, unit: str, expr: str, *, width: int = 12, repeat: str = "") -> heatmap.Panel:
-    """Of a histogram's rate by `le`: darker where more was observed. `repeat`: one for each value of that "
-    "variable.
+def heat_map(title: str, about: About, unit: str, expr: str, *, width: int = 24, repeat: str = "") -> heatmap.Panel:
+    """Of a histogram's rate by `le`: darker where more was observed.
+
+    `repeat`: a variable; for each of its chosen values there is one, two in a line.
     """
     panel = (
         heatmap.Panel()
@@ -138,7 +139,7 @@ def heat_map(title: str, about: About, unit: str, expr: str, *, width: int = 12,
         .show_legend()
     )
     if repeat:
-        panel = panel.repeat(repeat).repeat_direction("h").max_per_row(24 // width)
+        panel = panel.repeat(repeat).repeat_direction("h").max_per_row(2)
     targets = _targets(Query(expr, "{{le}}"), form=prom.PromQueryFormat.HEATMAP)
     return _finished(panel, about, title=title, unit=unit, width=width, height=HEIGHT, steps=NEUTRAL).targets(targets)
 

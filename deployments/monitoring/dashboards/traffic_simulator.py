@@ -11,7 +11,6 @@ from deployments.monitoring.dashboards.about import About
 from deployments.monitoring.dashboards.board import Board, Section
 from deployments.monitoring.dashboards.panels import Panel, Query, time_series
 from deployments.monitoring.dashboards.queries import (
-    EVERY_PREDICTOR,
     counter,
     live,
     or_zero,
@@ -36,7 +35,7 @@ def board() -> Board:
         title="Forkcast / 6 Traffic simulator",
         question="What does `forkcast simulate` do, and who falls behind: the server or the simulator? The simulator "
         "knows nothing of namespaces and deployments: all simulators that this Prometheus scrapes are shown together. "
-        "Only what the server counted is of the deployment chosen above.",
+        "Only what predictors counted is of those chosen above.",
         sections=[
             Section("Requests", _requests()),
             Section("Time", _time()),
@@ -54,7 +53,7 @@ def _requests() -> list[Panel]:
             "Planned, sent, answered",
             About(
                 "Requests per second that were due by the plan, that were sent and ended, that were answered well, "
-                "and that the live predictors of the chosen deployment counted.",
+                "and that the chosen predictors, shadows apart, counted.",
                 "all four together, the plan's steps and waves included.",
                 "sent below planned: the simulator, or too few connections. Answered below sent: see outcomes. "
                 "Counted above answered: there are other clients; below: the gateway answers in the predictor's place.",
@@ -64,7 +63,7 @@ def _requests() -> list[Panel]:
             Query(_PLANNED, "planned"),
             Query(asked, "sent"),
             Query(or_zero(answered, asked), "answered"),
-            Query(total(live(requests(*EVERY_PREDICTOR))), "counted by the server"),
+            Query(total(live(requests())), "counted by the predictors"),
         ),
         time_series(
             "Outcomes",

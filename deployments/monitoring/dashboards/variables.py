@@ -15,8 +15,7 @@ type Variable = build.QueryVariable | build.DatasourceVariable
 DATASOURCE: Final = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 """Whichever Prometheus the reader has; no dashboard knows a particular one."""
 ANY: Final = ".+"
-"""What "All" stands for. It does not match a label that is empty or missing, as Grafana's own list of all would "
-"not."""
+"""What "All" stands for. Unlike Grafana's own list of all, it matches no label that is empty or missing."""
 
 _OF_A_SERVER = f"{names.EXECUTOR_SERVER}_count"
 

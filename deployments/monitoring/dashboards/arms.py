@@ -15,6 +15,7 @@ from deployments.monitoring.dashboards.queries import (
     counter,
     increase,
     live,
+    or_zero,
     rate,
     ratio_within,
     requests,
@@ -48,8 +49,9 @@ def credited(metric: str, *, over_range: bool = True) -> str:
     return total(live(of(counter(metric), *CREDITED)), names.CREDITED_PREDICTOR_LABEL)
 
 
-def told_per_second() -> str:
-    return credited(names.FEEDBACK, over_range=False)
+def earned(*, over_range: bool = True) -> str:
+    """Reward of each arm; 0 where there was feedback and none of it a reward."""
+    return or_zero(credited(names.REWARD, over_range=over_range), credited(names.FEEDBACK, over_range=over_range))
 
 
 def answers() -> str:

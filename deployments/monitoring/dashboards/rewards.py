@@ -8,7 +8,6 @@ from deployments.monitoring.dashboards import arms, thresholds
 from deployments.monitoring.dashboards.about import About
 from deployments.monitoring.dashboards.panels import Panel, Query, bars, time_series
 from deployments.monitoring.dashboards.queries import (
-    or_zero,
     ratio,
 )
 from model_server import metric_names as names
@@ -17,9 +16,10 @@ _AN_ARM = "{{credited_predictor}}"
 
 
 def panels() -> list[Panel]:
-    told = arms.credited(names.FEEDBACK)
-    earned = or_zero(arms.credited(names.REWARD), told)
-    expected = arms.credited(names.EXPECTED_REWARD)
+    earned, expected = arms.earned(), arms.credited(names.EXPECTED_REWARD)
+    told, told_per_second = arms.credited(names.FEEDBACK), arms.credited(names.FEEDBACK, over_range=False)
+    earned_per_second = arms.earned(over_range=False)
+    expected_per_second = arms.credited(names.EXPECTED_REWARD, over_range=False)
     return [
         bars(
             "Rewards per 1,000 answers",
@@ -67,13 +67,14 @@ def panels() -> list[Panel]:
                 see="traffic-simulator",
             ),
             units.CountsPerSecond,
-            Query(arms.credited(names.REWARD, over_range=False), _AN_ARM),
+            Query(earned_per_second, _AN_ARM),
             width=8,
         ),
         bars(
             "Reward against promise",
             About(
-                "Rewards of an arm divided by the sum of the probabilities that it had given to the same answers.",
+                "Rewards of an arm divided by what it had promised: the sum of the highest probability of each answer, "
+                "which is that of the ad shown.",
                 "1: what is promised comes. Between 0.8 and 1.25 is fair with some hundred rewards.",
                 "above 1 the model promises too little, below too much: it is badly calibrated, or its inputs drifted.",
                 see="model-inputs",
@@ -87,17 +88,15 @@ def panels() -> list[Panel]:
         time_series(
             "Expected and actual reward",
             About(
-                "Per answer with a known outcome: the mean probability given, and the mean reward that came.",
+                "Per answer with a known outcome: the mean of the highest probability given, and the mean reward that "
+                "came.",
                 "both lines of an arm together.",
                 "if only the actual one moved, the world changed; if only the expected one, the inputs or the model.",
                 see="model-inputs",
             ),
             units.NoUnit,
-            Query(
-                ratio(arms.credited(names.EXPECTED_REWARD, over_range=False), arms.told_per_second()),
-                f"{_AN_ARM} expected",
-            ),
-            Query(ratio(arms.credited(names.REWARD, over_range=False), arms.told_per_second()), f"{_AN_ARM} actual"),
+            Query(ratio(expected_per_second, told_per_second), f"{_AN_ARM} expected"),
+            Query(ratio(earned_per_second, told_per_second), f"{_AN_ARM} actual"),
             width=8,
         ),
     ]

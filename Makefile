@@ -31,6 +31,7 @@ setup: .venv/.installed ## the environment in .venv
 lock: | $(if $(findstring .tools,$(UV)),.tools/uv/bin/uv) ## pin every dependency anew (requirements*.lock)
 	$(UV) pip compile --python-version 3.12 --group development --generate-hashes --no-header --no-emit-index-url --quiet --upgrade --output-file requirements.lock
 	$(UV) pip compile --python-version 3.12 --group serving --constraint requirements.lock --generate-hashes --no-header --no-emit-index-url --quiet --upgrade --output-file requirements-serving.lock
+	$(UV) pip compile --python-version 3.12 --group exporter --constraint requirements.lock --generate-hashes --no-header --no-emit-index-url --quiet --upgrade --output-file requirements-exporter.lock
 	$(UV) pip compile --python-version 3.12 --override bench/peers/mlserver.overrides --generate-hashes --no-header --no-emit-index-url --quiet --upgrade --output-file bench/peers/mlserver.lock bench/peers/mlserver.in
 
 .PHONY: demo

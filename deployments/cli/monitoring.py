@@ -18,14 +18,16 @@ class CannotWriteFile(OursToMend):
 def _generated() -> Iterator[Mapping[str, str]]:
     """What each generator makes: path below the folder -> content. A further one is a further line."""
     from deployments.monitoring import rendering
+    from deployments.monitoring.dashboards.rendering import dashboards
 
     yield rendering.rules_for_the_operator()
+    yield {f"{rendering.DASHBOARDS}/{name}": text for name, text in dashboards().items()}
 
 
 def monitoring(
     out: Annotated[Path, typer.Option(help="Folder to write; other files in it stay.")] = Path("kustomize/monitoring"),
 ) -> None:
-    """Write the alerts, and how metrics are collected, as a folder for `kubectl apply -k` (Prometheus Operator).
+    """Write alerts, dashboards, and how metrics are collected, for `kubectl apply -k` (with the Prometheus Operator).
 
     Example: forkcast monitoring --out kustomize/monitoring
     """

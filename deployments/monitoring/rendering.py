@@ -14,6 +14,8 @@ from deployments.monitoring.rules.model import Group, Recording, Rule
 COMMAND: Final = "forkcast monitoring --out kustomize/monitoring"
 DASHBOARDS: Final = "dashboards"
 """The folder of the dashboards' JSON, below the files here."""
+EXPORTER: Final = "exporter"
+"""The folder of what tells the weights. Written by hand."""
 
 _HEAD: Final = f"# Written by `{COMMAND}`; change deployments/monitoring/ instead.\n"
 _LABELS: Final = {"app.kubernetes.io/part-of": "forkcast"}
@@ -40,7 +42,7 @@ def kustomization(names: Iterable[str]) -> str:
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "namespace": "monitoring",
-        "resources": [str(path) for path in paths if path not in dashboards],
+        "resources": [EXPORTER, *(str(path) for path in paths if path not in dashboards)],
         "labels": [{"pairs": {"release": "prometheus"}}],
     }
     if dashboards:

@@ -152,18 +152,33 @@ def test_meanwhile_the_page_says_what_is_due_and_what_is_out(simulate, target, p
     assert after[f"{names.SIM_REQUESTS}_total", "answered", "unknown"] == 40
 
 
+class Remembering(LiveMetrics):
+    """Knows all that it was told to be due."""
+
+    def __init__(self):
+        super().__init__()
+        self.planned = []
+
+    def tell(self, planned, in_flight):
+        self.planned.append(planned)
+        super().tell(planned, in_flight)
+
+
 @PROCESSES
-def test_after_ctrl_c_no_more_is_due_than_the_record_says(simulate, target, port, processes):
+def test_after_ctrl_c_no_more_is_due_and_the_counter_never_falls(simulate, target, processes):
     async def interrupt(number, message):
-        if number == 20:
+        if number == 120:  # 1.5 s: the next second ends while the run waits for those that are out
             os.kill(os.getpid(), signal.SIGINT)
+        if number >= 120:
+            await asyncio.Event().wait()
         return 200, {"data": {"ndarray": [0.5] * len(message["data"]["ndarray"])}}
 
     target.behaviour = interrupt
-    with metrics_served(port) as live:
-        run = simulate(live=live, duration_seconds=60, processes=processes)
-        page = numbers(fetched(port))
-    assert page[f"{names.SIM_PLANNED}_total",] == run.summary.planned < 4_800
+    live = Remembering()
+    run = simulate(live=live, duration_seconds=60, processes=processes)
+    assert run.summary.counts[Status.ABANDONED]
+    assert numbers(page_of(live))[f"{names.SIM_PLANNED}_total",] == run.summary.planned < 4_800
+    assert live.planned == sorted(live.planned)
 
 
 def test_counters_go_on_over_several_runs(simulate, target, port):

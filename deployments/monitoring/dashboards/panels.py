@@ -63,10 +63,7 @@ def time_series(
     )
     if stacked:
         panel = panel.stacking(common.StackingConfig().mode(look.StackingMode.NORMAL).group("A"))
-    if logarithmic:
-        panel = panel.scale_distribution(_DOWN_TO_ZERO)
-    else:
-        panel = panel.axis_soft_min(0)
+    panel = panel.scale_distribution(_DOWN_TO_ZERO) if logarithmic else panel.axis_soft_min(0)
     return _finished(panel, about, title=title, unit=unit, width=width, height=HEIGHT, steps=steps).targets(
         _targets(*queries)
     )

@@ -28,8 +28,8 @@ def board() -> Board:
         name="experiment",
         title="Forkcast / 2 Experiment",
         question="Which arm is better? An arm is a predictor, or, behind a router, a child of it. Bars are of all the "
-        "time that is shown: choose the time since the weights last changed. Bars have no error margins; a few "
-        "hundred rewards per arm are little.",
+        "time that is shown: choose the time since the weights last changed. Bars have no error margins, and a few "
+        "hundred rewards per arm are little; `forkcast top` says what a difference means so far.",
         sections=[
             Section("Traffic", _traffic()),
             Section("Rewards", rewards.panels()),

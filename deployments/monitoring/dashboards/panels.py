@@ -15,6 +15,7 @@ from grafana_foundation_sdk.models import common as look
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models import heatmap as heat
 from grafana_foundation_sdk.models import prometheus as prom
+from grafana_foundation_sdk.models import units
 
 from deployments.monitoring.dashboards.about import About
 from deployments.monitoring.dashboards.thresholds import NEUTRAL, Steps
@@ -24,6 +25,8 @@ type Panel = bargauge.Panel | heatmap.Panel | stat.Panel | table.Panel | timeser
 
 HEIGHT: Final = 8
 STAT_HEIGHT: Final = 5
+_DOWN_TO_ZERO = common.ScaleDistributionConfig().type(look.ScaleDistribution.SYMLOG).log(10).linear_threshold(1)
+"""A logarithmic axis on which 0 has a place."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,7 @@ def time_series(
     )
     if stacked:
         panel = panel.stacking(common.StackingConfig().mode(look.StackingMode.NORMAL).group("A"))
-    if logarithmic:
-        panel = panel.scale_distribution(common.ScaleDistributionConfig().type(look.ScaleDistribution.LOG).log(10))
-    else:
-        panel = panel.axis_soft_min(0)
+    panel = panel.scale_distribution(_DOWN_TO_ZERO) if logarithmic else panel.axis_soft_min(0)
     return _finished(panel, about, title=title, unit=unit, width=width, height=HEIGHT, steps=steps).targets(
         _targets(*queries)
     )
@@ -127,7 +127,7 @@ def rows(
 
 
 def heat_map(title: str, about: About, unit: str, expr: str, *, width: int = 24, repeat: str = "") -> heatmap.Panel:
-    """Of a histogram's rate by `le`: darker where more was observed.
+    """Of a histogram's rate by `le`: darker where more was observed. `unit`: of what was observed.
 
     `repeat`: a variable; for each of its chosen values there is one, two in a line.
     """
@@ -136,12 +136,14 @@ def heat_map(title: str, about: About, unit: str, expr: str, *, width: int = 24,
         .calculate(calculate=False)
         .y_axis(heatmap.YAxisConfig().unit(unit))
         .color(heatmap.HeatmapColorOptions().mode(heat.HeatmapColorMode.SCHEME).scheme("Blues").steps(32))
+        .cell_values(heatmap.CellValues().unit(units.CountsPerSecond))
         .show_legend()
     )
     if repeat:
         panel = panel.repeat(repeat).repeat_direction("h").max_per_row(2)
     targets = _targets(Query(expr, "{{le}}"), form=prom.PromQueryFormat.HEATMAP)
-    return _finished(panel, about, title=title, unit=unit, width=width, height=HEIGHT, steps=NEUTRAL).targets(targets)
+    cells = units.CountsPerSecond
+    return _finished(panel, about, title=title, unit=cells, width=width, height=HEIGHT, steps=NEUTRAL).targets(targets)
 
 
 def _finished[P: (bargauge.Panel, heatmap.Panel, stat.Panel, table.Panel, timeseries.Panel)](

@@ -62,7 +62,7 @@ def chi_squared(reference: NDArray[np.int64], window: NDArray[np.int64]) -> ChiS
     Bins of which fewer than MIN_EXPECTED rows are expected in the smaller sample are made one, and where that has still
     too few, the rarest of the others joins it. That goes by both samples together, which says nothing of their
     difference, so the test stays fair; what it costs is that a text that training never saw is noticed in a window of
-    1,000 only where it is frequent (`install_model_unknown_categories` counts each).
+    1,000 only where it is frequent, or other rare bins stand with it (`install_model_unknown_categories` counts each).
     """
     _require_rows(reference, window)
     table = _pooled(np.stack([reference, window]))

@@ -22,7 +22,7 @@ MIN_PSI: Final = 0.01
 """The population stability index below which a difference is no alarm, however certain it is.
 
 In 10,000 rows an index of 0.003 can be significant, and is worth nobody's night: users of another week differ by as
-much. In 800 windows of the simulator's last weeks, held against the week before, columns whose law stayed the same had
+much. In 600 windows of the simulator's last weeks, held against the days before, columns whose law stayed the same had
 an index of at most 0.009, and some were significant; a new version of iOS that took 7 % of the devices had 0.064
 (docs/drift.md). In 1,000 rows an index so small is significant for a column of two or three bins only.
 """

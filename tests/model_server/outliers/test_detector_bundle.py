@@ -111,7 +111,7 @@ def test_a_detector_takes_the_place_of_an_earlier_one_and_of_nothing_else(folder
     other = fit_detector(labelled[0], folder=folder, data={"file": "made up"}, seed=2, threads=1)
     assert other.version == detector_bundle.load(folder).version != before.version
     model = shutil.copytree(models / "champion", tmp_path / "champion")
-    with pytest.raises(artifact.NotABundle, match=r"holds model\.ubj"):
+    with pytest.raises(artifact.NotABundle, match=r"holds drift\.json, model\.ubj"):
         fit_detector(labelled[0], folder=model, data={}, seed=1, threads=1)
     assert artifact.load(model).version == artifact.load(models / "champion").version
 

@@ -46,11 +46,9 @@ def test_both_kinds_of_prometheus_get_the_same_rules():
 
 @pytest.mark.component
 def test_kubectl_builds_the_folder():
-    documents = {
-        each["kind"]: each for each in yaml.safe_load_all(render(COMMITTED).text) if each["kind"] != "ConfigMap"
-    }
-    assert set(documents) == {"PrometheusRule", "PodMonitor"}
-    for document in documents.values():
+    documents = {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(render(COMMITTED).text)}
+    for kind in ("PrometheusRule", "PodMonitor"):
+        document = documents[kind, "forkcast"]
         assert document["metadata"]["namespace"] == "monitoring"
         labels = document["metadata"]["labels"]
         assert labels == {"app.kubernetes.io/part-of": "forkcast", "release": "prometheus"}

@@ -21,9 +21,9 @@ _HEAD: Final = f"# Written by `{COMMAND}`; change deployments/monitoring/ instea
 _LABELS: Final = {"app.kubernetes.io/part-of": "forkcast"}
 
 
-def rule_file() -> str:
+def rule_file(groups: Iterable[Group] = GROUPS) -> str:
     """What `rule_files` of a prometheus.yml may name."""
-    return _HEAD + _as_yaml({"groups": _groups(GROUPS)})
+    return _HEAD + _as_yaml({"groups": _groups(groups)})
 
 
 def rules_for_the_operator() -> dict[str, str]:

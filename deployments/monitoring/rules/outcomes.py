@@ -72,7 +72,7 @@ _ALERTS: Final = (
         "1h",
         "ticket",
         f"{_ARM}: promises are not kept",
-        "{{ $value | humanize }} installs came for each that its probabilities promised, over a day.",
+        '{{ $value | printf "%.2f" }} installs came for each that its probabilities promised, over a day.',
     ),
     Alert(
         "FeedbackStopped",
@@ -80,7 +80,7 @@ _ALERTS: Final = (
         "5m",
         "ticket",
         "{{ $labels.namespace }}/{{ $labels.deployment_name }}: no feedback for an hour",
-        "Predictions go on, and by the day before they should have brought {{ $value | humanize }} rewards.",
+        'Predictions go on, and by the day before they should have brought {{ $value | printf "%.0f" }} rewards.',
     ),
     Alert(
         "BanditStuck",
@@ -90,7 +90,7 @@ _ALERTS: Final = (
         "15m",
         "ticket",
         f"{PREDICTOR}: the bandit learns nothing",
-        "It chose {{ $value | humanize }} times in an hour, and no reward taught it: its probabilities stand still.",
+        'It chose {{ $value | printf "%.0f" }} times in an hour, and no reward taught it anything.',
     ),
     Alert(
         "BanditStateStale",

@@ -43,7 +43,8 @@ def summed(by: str, what: str) -> str:
 def raised(counter: str, window: str) -> str:
     """How often a rare counter was raised in the window, the time included that made it exist.
 
-    `increase` counts from the first value that it sees: of a counter that is made when it is first raised, 1 and not 0. A Prometheus that began later than the counter takes all of it for the window's.
+    `increase` counts from the first value that it sees: of a counter that is made when it is first raised, 1 and not 0.
+    A Prometheus that began later than the counter takes all of it for the window's.
     """
     return f"(increase({counter}[{window}]) and {counter} offset {window}) or max_over_time({counter}[{window}])"
 

@@ -114,7 +114,7 @@ def _alerts() -> tuple[Alert, ...]:
             "10m",
             "ticket",
             f"{PREDICTOR}: not asked at all",
-            f"{{{{ $value | humanize }}}} requests should have come within {WINDOW} (it is {{{{ $labels.role }}}}); "
+            f'{{{{ $value | printf "%.0f" }}}} requests should have come within {WINDOW} ({{{{ $labels.role }}}}); '
             "the deployment has traffic, and this predictor has none.",
         ),
         Alert(

@@ -38,7 +38,7 @@ GROUP: Final = Group(
             "5m",
             "page",
             f"{_WHICH}: predicts otherwise than in training",
-            "A row of the bundle was given a probability that is {{ $value | humanize }} off the one in training.",
+            'A row of the bundle was given a probability that is {{ $value | printf "%.2g" }} off the one in training.',
         ),
         Alert(
             "ModelTooOld",
@@ -63,7 +63,7 @@ GROUP: Final = Group(
             "2m",
             "info",
             "{{ $labels.job }}: the simulator does not keep its schedule",
-            "{{ $value | humanize }} requests unsent in 5m, or seconds late (p99): it measures itself.",
+            '{{ $value | printf "%.3g" }} requests unsent in 5m, or seconds late (p99): it measures itself.',
         ),
     ),
 )

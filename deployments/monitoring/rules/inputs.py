@@ -21,6 +21,7 @@ from deployments.monitoring.rules.promql import (
 )
 from deployments.monitoring.rules.thresholds import (
     DRIFT_MIN_ALARMS,
+    DRIFT_MIN_PSI,
     DRIFT_MIN_SHARE,
     MIN_ROWS,
     MISSING_CHANGE,
@@ -74,14 +75,15 @@ def _drifted(lookback: str) -> tuple[Recording, ...]:
     )
 
 
-def _drifts(columns: str) -> str:
-    """An hour is enough where windows fill in minutes, a day where they take hours."""
+def _drifts(columns: str, *also: str) -> str:
+    """An hour is enough where windows fill in minutes, a day where they take hours. `also` by the same labels."""
     selected = f"{{{names.COLUMN_LABEL}{columns}}}"
     return either(
         *(
             every(
                 f"{_ALARMS}{lookback}{selected} >= {DRIFT_MIN_ALARMS}",
                 f"{_ALARMED}{lookback}{selected} >= {DRIFT_MIN_SHARE}",
+                *also,
             )
             for lookback in _LOOKBACKS
         )
@@ -128,7 +130,7 @@ _ALERTS: Final = (
     ),
     Alert(
         "InputDrift",
-        _drifts(f'!="{names.PROBABILITY_COLUMN}"'),
+        _drifts(f'!="{names.PROBABILITY_COLUMN}"', f"max by ({_BY_WINDOW}) ({names.DRIFT_PSI}) >= {DRIFT_MIN_PSI}"),
         "0m",
         "ticket",
         f"{PREDICTOR}: {{{{ $labels.column }}}} drifts",

@@ -107,6 +107,13 @@ DRIFT_MIN_SHARE: Final = Threshold(
     "where windows fill in seconds, two alarms a day are chance; drift is in most windows",
 )
 
+DRIFT_MIN_PSI: Final = Threshold(
+    0.2,
+    "population stability index",
+    "customary: below 0.1 nothing, above 0.2 a shift (Siddiqi 2006, Credit Risk Scorecards); a new version of iOS that "
+    "a tenth of the devices have is at 0.05 to 0.13 (docs/drift.md), and no reason to train anew",
+)
+
 CALIBRATION_LOWEST: Final = Threshold(
     0.8, "installs per promised install", "a bid that is a fifth too high loses its margin"
 )

@@ -56,12 +56,9 @@ class Monitoring:
         self._folder.mkdir(exist_ok=True)
         [desired_state] = self._take(1)
         await self._tell_desired_state(desired_state)
-        (self._folder / "rules.yml").write_text(rule_file())
-        self._write("targets.json", "[]")
-        self._write(
-            self.configuration.name,
-            scraping.configuration(self._folder / "targets.json", self._folder / "rules.yml", desired_state),
-        )
+        self._write(scraping.RULES, rule_file())
+        self._write(scraping.TARGETS, "[]")
+        self._write(self.configuration.name, scraping.configuration(desired_state))
         if not wanted:
             return
         program = shutil.which(PROGRAM)
@@ -81,7 +78,7 @@ class Monitoring:
     def show(self, plan: Plan, ports: Mapping[str, Mapping[str, Ports]]) -> None:
         """Another plan is served from now on."""
         self._plan = plan
-        self._write("targets.json", scraping.targets(plan, ports))
+        self._write(scraping.TARGETS, scraping.targets(plan, ports))
 
     def described(self) -> dict[str, Any]:
         """For a runtime's status."""

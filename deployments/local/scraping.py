@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import yaml
@@ -17,18 +16,20 @@ INTERVAL_SECONDS: Final = 5
 RETENTION: Final = "2d"
 SIMULATOR_PORT: Final = 9646
 """Where `forkcast simulate --metrics-port 9646` tells what it sends."""
+TARGETS: Final = "targets.json"
+RULES: Final = "rules.yml"
 GRAPH_SERVER: Final = "graph-server"
 """In the place of a container's name: one process has the whole graph."""
 
 
-def configuration(targets: Path, rules: Path, desired_state_port: int) -> str:
-    """prometheus.yml. `targets` is looked at again whenever it changes."""
+def configuration(desired_state_port: int) -> str:
+    """prometheus.yml. TARGETS and RULES lie beside it; of those two, the first is looked at whenever it changes."""
     interval = f"{INTERVAL_SECONDS}s"
     jobs: list[dict[str, Any]] = [
         {
             "job_name": "forkcast",
             "metrics_path": METRICS_PATH,
-            "file_sd_configs": [{"files": [str(targets)], "refresh_interval": interval}],
+            "file_sd_configs": [{"files": [TARGETS], "refresh_interval": interval}],
         },
         {
             "job_name": "forkcast-desired-state",
@@ -39,7 +40,7 @@ def configuration(targets: Path, rules: Path, desired_state_port: int) -> str:
     ]
     document = {
         "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
-        "rule_files": [str(rules)],
+        "rule_files": [RULES],
         "scrape_configs": jobs,
     }
     return yaml.safe_dump(document, sort_keys=False)

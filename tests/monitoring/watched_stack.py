@@ -1,7 +1,8 @@
-"""The local runtime under traffic, with a real Prometheus that scrapes it."""
+"""The local runtime under traffic, with a real Prometheus that scrapes it, and whose hours are minutes."""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,16 +10,27 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import requests
+from hurried_clock import hurried
 
 from deployments.local.leftovers import processes_of
 from deployments.local.scraping import SIMULATOR_PORT
 
 ROOT = Path(__file__).parents[2]
 KUSTOMIZE = ROOT / "kustomize"
+TRAFFIC = {
+    "rate_records_per_second": 200,
+    "rows_per_request": 1,
+    "duration_seconds": 600,
+    "world": "ranked",
+    "feedback_ratio": 0.5,
+    "feedback_delay_seconds": 0,
+    "metrics_port": SIMULATOR_PORT,
+}
 
 
-def eventually(condition, seconds=60.0, what="the condition"):
+def eventually(condition, seconds, what):
     """Poll until `condition` returns something true, and return that."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -31,14 +43,13 @@ def eventually(condition, seconds=60.0, what="the condition"):
 
 class WatchedStack:
     def __init__(self, folder, port, volumes):
-        self.state = folder / ".forkcast"
+        self.folder, self.state = folder, folder / ".forkcast"
         self.gateway = f"127.0.0.1:{port}"
-        self.url = f"http://{self.gateway}/seldon/seldon/xgboost/api/v1.0"
         self._port, self._volumes = port, volumes
         self.prometheus = ""
 
     def __call__(self, *arguments):
-        command = [sys.executable, "-m", "deployments.cli.main", *map(str, arguments)]
+        command = [sys.executable, "-m", "deployments.cli.main", *map(str, arguments), "--state", str(self.state)]
         environment = os.environ | {"FORKCAST_PROMETHEUS": "1"}
         done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=180
@@ -47,52 +58,69 @@ class WatchedStack:
         return done.stdout
 
     def up(self, overlay):
-        place = ("--port", self._port, "--volumes", self._volumes, "--state", self.state)
-        self("up", KUSTOMIZE / "overlays" / overlay, *place, "--detach")
+        self("up", KUSTOMIZE / "overlays" / overlay, "--port", self._port, "--volumes", self._volumes, "--detach")
         self.prometheus = self.status()["prometheus"]["url"]
-        eventually(lambda: self.status()["prometheus"]["condition"] == "ready", what="Prometheus")
+        eventually(lambda: self.status()["prometheus"]["condition"] == "ready", 30, "Prometheus")
+
+    def hurry(self):
+        """From here on an hour is a minute: rules as `forkcast up` wrote them, and a scrape each second."""
+        told = self.status()["prometheus"]
+        configuration = Path(told["configuration"])
+        rules = configuration.with_name("rules.yml")
+        rules.write_text(hurried(rules.read_text()))
+        configuration.write_text(re.sub(r"(_interval|_timeout): 5s", r"\1: 1s", configuration.read_text()))
+        os.kill(told["pid"], signal.SIGHUP)
+
+        def is_hurried():
+            answer = requests.get(f"{self.prometheus}/api/v1/status/config", timeout=10).json()
+            return "scrape_interval: 1s" in answer["data"]["yaml"]
+
+        eventually(is_hurried, 30, "the hurried configuration")
 
     def bring(self, overlay):
-        self("apply", KUSTOMIZE / "overlays" / overlay, "--state", self.state)
+        self("apply", KUSTOMIZE / "overlays" / overlay)
 
     def status(self):
-        return json.loads(self("status", "--json", "--state", self.state))
+        return json.loads(self("status", "--json"))
+
+    def predictor(self, name):
+        return next(each for each in self.status()["predictors"] if each["predictor"] == name)
 
     def down(self):
-        self("down", "--state", self.state)
+        self("down")
         assert processes_of(self.state) == []
 
     def series(self, query):
-        """[(labels, value)] of now."""
+        """[(labels, value)] of now. Errors: AssertionError where Prometheus does not take the query."""
         answer = requests.get(f"{self.prometheus}/api/v1/query", params={"query": query}, timeout=30)
         assert answer.status_code == 200, (query, answer.text)
         result = answer.json()["data"]["result"]
         return [(each["metric"], float(each["value"][1])) for each in result]
 
     def firing(self):
-        """The names of the alerts that fire now."""
-        return {labels["alertname"] for labels, _ in self.series('ALERTS{alertstate="firing"}')}
+        """{(alert, what it is about)} of the alerts that fire now; that is their column, or their predictor."""
+        return {
+            (labels["alertname"], labels.get("column") or labels.get("predictor_name", ""))
+            for labels, _ in self.series('ALERTS{alertstate="firing"}')
+        }
 
     @contextmanager
-    def traffic(self, **options):
-        """`forkcast simulate` meanwhile, with its own metrics told; options as on the command line, a list repeats."""
-        chosen = {
-            "rate": 600,
-            "rows-per-request": 2,
-            "duration": 600,
-            "world": "ranked",
-            "feedback-ratio": 0.5,
-        } | options
-        given = [
-            (name, each) for name, value in chosen.items() for each in (value if isinstance(value, list) else [value])
-        ]
-        arguments = [part for name, value in given for part in (f"--{name}", str(value))]
-        place = ("--gateway", self.gateway, "--metrics-port", str(SIMULATOR_PORT))
-        command = [sys.executable, "-m", "deployments.cli.main", "simulate", "demo", *place, *arguments]
-        with (self.state / "simulate.log").open("w") as log:
+    def traffic(self, **scenario):
+        """`forkcast simulate` meanwhile, which tells its own metrics."""
+        file = self.folder / "scenario.yaml"
+        file.write_text(json.dumps({**TRAFFIC, "gateway": self.gateway, **scenario}))
+        command = [sys.executable, "-m", "deployments.cli.main", "simulate", str(file)]
+        with (self.folder / "simulate.log").open("w") as log:
             process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         try:
-            yield process
+            yield
+            assert process.poll() is None, (self.folder / "simulate.log").read_text()
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
+
+    def freeze(self, name):
+        """No process of a predictor runs any more, and none is told to end: the runtime has to find out."""
+        main = psutil.Process(self.predictor(name)["pid"])
+        for process in (main, *main.children(recursive=True)):
+            process.suspend()

@@ -72,7 +72,7 @@ def test_promtool_accepts_the_configuration(tmp_path):
         pytest.skip("promtool is not installed")
     (tmp_path / "targets.json").write_text(scraping.targets(planned(predictor("champion")), {}))
     (tmp_path / "rules.yml").write_text("groups: []\n")
-    text = scraping.configuration(tmp_path / "targets.json", tmp_path / "rules.yml", 12345)
+    text = scraping.configuration(desired_state_port=12345)
     (tmp_path / "prometheus.yml").write_text(text)
     done = subprocess.run(
         ["promtool", "check", "config", tmp_path / "prometheus.yml"], capture_output=True, text=True, check=False

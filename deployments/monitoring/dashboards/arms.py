@@ -44,9 +44,15 @@ def share_against_weight(width: int = 12) -> timeseries.Panel:
 
 
 def credited(metric: str, *, over_range: bool = True) -> str:
-    """Of a counter of feedback, what belongs to each arm, whoever received it; a shadow's copies apart."""
+    """Of a counter of feedback, what belongs to each arm, whoever received it; a shadow's copies apart.
+
+    Behind a router feedback names the predictor that has the router; who had answered is the child that received it.
+    """
     of = increase if over_range else rate
-    return total(live(of(counter(metric), *CREDITED)), names.CREDITED_PREDICTOR_LABEL)
+    counted = live(of(counter(metric), *CREDITED))
+    routed = f"on (predictor_name) {of(counter(names.ROUTER_CHOICES), *EVERY_PREDICTOR)}"
+    of_predictors = total(f"{counted} unless {routed}", names.CREDITED_PREDICTOR_LABEL)
+    return f"({of_predictors} or {_as_credited(f'({counted} and {routed})', 'model_name')})"
 
 
 def earned(*, over_range: bool = True) -> str:

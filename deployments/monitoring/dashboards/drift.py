@@ -25,6 +25,8 @@ from model_server import metric_names as names
 
 _WINDOW: Final = (*PREDICTOR, f'{names.WINDOW_LABEL}=~"$window"')
 _COLUMN: Final = names.COLUMN_LABEL
+_TALL: Final = 12
+"""Some fifteen columns have a line each."""
 _EXPOSURES: Final = total(rate(counter(names.EXPOSURES), *PREDICTOR))
 
 
@@ -47,6 +49,7 @@ def panels() -> list[Panel]:
             units.NoUnit,
             Query(f"sort_desc({psi})", "{{column}}"),
             steps=thresholds.PSI,
+            height=_TALL,
             most=0.5,
         ),
         rows(
@@ -65,6 +68,7 @@ def panels() -> list[Panel]:
                 "Alarms": (or_zero(alarms, psi), units.Short, thresholds.NEUTRAL),
             },
             renamed={_COLUMN: "Column"},
+            height=_TALL,
         ),
         time_series(
             "Drift over time",

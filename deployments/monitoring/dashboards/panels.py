@@ -79,7 +79,15 @@ def number(title: str, about: About, unit: str, query: Query, *, width: int = 4,
 
 
 def bars(
-    title: str, about: About, unit: str, query: Query, *, width: int = 12, steps: Steps = NEUTRAL, most: float = 0.0
+    title: str,
+    about: About,
+    unit: str,
+    query: Query,
+    *,
+    width: int = 12,
+    height: int = HEIGHT,
+    steps: Steps = NEUTRAL,
+    most: float = 0.0,
 ) -> bargauge.Panel:
     """A bar for each series, as long as its value is now; `most`: the length of a full one, unless the largest."""
     panel = (
@@ -92,7 +100,7 @@ def bars(
     )
     if most:
         panel = panel.max(most)
-    return _finished(panel, about, title=title, unit=unit, width=width, height=HEIGHT, steps=steps).targets(
+    return _finished(panel, about, title=title, unit=unit, width=width, height=height, steps=steps).targets(
         _targets(query, instant=True)
     )
 
@@ -104,6 +112,7 @@ def rows(
     *,
     renamed: Mapping[str, str],
     width: int = 12,
+    height: int = HEIGHT,
 ) -> table.Panel:
     """A table of now: a row for each set of labels.
 
@@ -123,7 +132,7 @@ def rows(
             panel = panel.override_by_name(heading, _column(unit, steps))
     panel = panel.no_value("-")
     targets = _targets(*queries, instant=True, form=prom.PromQueryFormat.TABLE)
-    return _finished(panel, about, title=title, unit="none", width=width, height=HEIGHT, steps=NEUTRAL).targets(targets)
+    return _finished(panel, about, title=title, unit="none", width=width, height=height, steps=NEUTRAL).targets(targets)
 
 
 def heat_map(title: str, about: About, unit: str, expr: str, *, width: int = 24, repeat: str = "") -> heatmap.Panel:

@@ -75,7 +75,8 @@ def _nodes() -> list[Panel]:
             "Calls by node",
             About(
                 "Calls per second to each node.",
-                "each node on a path has as many as the predictor has requests; children of a router share them.",
+                "each node on a path has as many as the predictor has requests; children of a router share them. A "
+                "router that transforms is asked twice.",
                 "a node without calls: the router sends none, or an earlier node fails.",
                 see="experiment",
             ),
@@ -125,7 +126,7 @@ def _batches() -> list[Panel]:
         time_series(
             "Rows in a batch",
             About(
-                "Impressions that one call of a model answered: the mean, the median and the 99th percentile.",
+                "Impressions that one call of a model answered: the mean, and the 99th percentile within its bucket.",
                 "the rows of a request at little load, more as load grows; 1,024 at most.",
                 "always 1,024: the model is asked for more than it can do. See requests in flight.",
             ),
@@ -135,7 +136,8 @@ def _batches() -> list[Panel]:
         time_series(
             "Requests in a batch",
             About(
-                "Requests that one call of a model answered together: the mean, the median and the 99th percentile.",
+                "Requests that one call of a model answered together: the mean, and the 99th percentile within its "
+                "bucket.",
                 "1 at little load. More means that batching keeps up with load.",
                 "1 at high load: requests do not arrive together, or too few reach each worker.",
             ),
@@ -149,6 +151,5 @@ def _distribution(histogram: str, by: tuple[str, ...]) -> list[Query]:
     node = "{{model_name}}"
     return [
         Query(mean(histogram, *POD, by=by), f"{node} mean"),
-        Query(quantile(0.5, histogram, *POD, by=by), f"{node} p50"),
         Query(quantile(0.99, histogram, *POD, by=by), f"{node} p99"),
     ]

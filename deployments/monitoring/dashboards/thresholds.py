@@ -42,7 +42,7 @@ UNKNOWN_SHARE: Final = above(0.05, odd=0.01)
 OUTLIER_SHARE: Final = above(0.03, odd=0.02)
 CALIBRATION: Final = around(0.8, 1.25)
 BANDIT_STATE_AGE_SECONDS: Final = above(60, odd=10)
-MISSING_COPIES: Final = above(0.01)
+MISSING_COPIES: Final = above(0.05, odd=0.01)
 GENERATOR_LAG_SECONDS: Final = above(0.05, odd=0.01)
 
 # Those of dashboards alone.

@@ -115,6 +115,6 @@ def with_a_bandit():
         told |= counter(f"{names.ROUTER_CHOICES}_total", labels | {"arm": arm}, share)
         told |= counter(f"{names.ROUTER_TRIALS}_total", labels | {"arm": arm}, share / 2)
         told |= gauge(names.ROUTER_ARM_PROBABILITY, labels | {"arm": arm}, share / 100)
-        told |= feedback("arms", arm, share / 2, reward=share / 50, expected=share / 50, node=arm)
+        told |= feedback("arms", "arms", share / 2, reward=share / 50, expected=share / 50, node=arm)
     told |= gauge(names.ROUTER_STATE_AGE, labels, 1)
     return told | counter(f"{names.OUTLIER_ROWS}_total", of_a_node("arms", "outlier-detector"), 1000)

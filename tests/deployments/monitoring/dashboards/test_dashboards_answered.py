@@ -160,7 +160,7 @@ def test_rewards_go_to_who_had_answered_and_a_shadows_copies_do_not_count(tmp_pa
 
 
 def test_children_of_a_router_have_answers_of_their_own(tmp_path):
-    """Each is rewarded 0.02 times an answer, as often as promised."""
+    """Each is rewarded 0.02 times an answer, as often as promised; feedback names the predictor around them."""
     arms = ['{credited_predictor="champion"}', '{credited_predictor="challenger"}']
     expected = [
         (_query("experiment", "Rewards per 1,000 answers"), dict.fromkeys(arms, 20)),

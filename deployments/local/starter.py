@@ -83,7 +83,7 @@ class Starter:
             "--log-level",
             "warning",
             "--component-log-level",
-            "tracing:critical",  # a collector that is away would be an error every few seconds; graph servers tell of it
+            "tracing:critical",  # else a collector that is away is an error every few seconds; graph servers tell of it
         )
         return await self._child(argv, {}, on_line)
 

@@ -9,7 +9,7 @@ import statistics
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +65,13 @@ def graph_server(world: World, model: Path | None = None) -> Iterator[Server]:
 
 
 @contextmanager
-def graph(world: World, *, with_detector: bool, program: str = "model_server.graph") -> Iterator[Server]:
+def graph(
+    world: World,
+    *,
+    with_detector: bool,
+    program: str = "model_server.graph",
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
     """A predictor's whole graph: the model, behind the outlier detector or by itself."""
     node = _node("classifier", "MODEL", world.champion)
     classes = {"classifier": INSTALL_MODEL}
@@ -88,7 +94,7 @@ def graph(world: World, *, with_detector: bool, program: str = "model_server.gra
         )
     )
     command = ["-m", program, "--file", str(file)]
-    with _running(command, {}, "/api/v1.0/predictions", "/ready") as server:
+    with _running(command, dict(environment or {}), "/api/v1.0/predictions", "/ready") as server:
         yield server
 
 

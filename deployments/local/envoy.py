@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from deployments.local.envoy_tracing import Collector, collector_cluster, tracing
 from deployments.local.plan import Destination, Plan, Route
 from deployments.local.programs import LOOPBACK, Ports, PredictorServer
 
@@ -52,15 +53,20 @@ class Gateway:
     admin_socket: str
     clusters_file: str
     routes_file: str
+    collector: Collector | None = None
+    """Where a span of each request goes; None: there are none."""
 
 
 def bootstrap(gateway: Gateway) -> Document:
     """The document that Envoy starts with."""
+    static: Document = {"listeners": [_listener(gateway)]}
+    if gateway.collector is not None:
+        static["clusters"] = [collector_cluster(gateway.collector)]
     return {
         "node": {"id": "forkcast", "cluster": "forkcast"},
         "admin": {"address": {"pipe": {"path": gateway.admin_socket, "mode": 0o600}}},
         "dynamic_resources": {"cds_config": _watched(gateway.clusters_file)},
-        "static_resources": {"listeners": [_listener(gateway)]},
+        "static_resources": static,
         "overload_manager": {"resource_monitors": [_connection_limit()]},
     }
 
@@ -126,6 +132,7 @@ def _listener(gateway: Gateway) -> Document:
             _filter("buffer", {"@type": _BUFFER, "max_request_bytes": LARGEST_BODY_BYTES}),
             _filter("router", {"@type": _ROUTER}),
         ],
+        **({} if gateway.collector is None else tracing(gateway.collector)),
     }
     return {
         "name": "gateway",

@@ -13,6 +13,7 @@ from typing import Any, Final
 import aiohttp
 
 from deployments.local.envoy import ROUTES, Gateway, bootstrap
+from deployments.local.envoy_tracing import Collector
 from deployments.local.errors import GatewayRefused
 
 POLL_SECONDS: Final = 0.05
@@ -34,11 +35,15 @@ ROUTE_TABLE: Final = _Feed("routes.json", f"http.gateway.rds.{ROUTES}")
 class EnvoyDoor:
     """The files in `folder` and the admin socket of one Envoy. Envoy itself may come and go meanwhile."""
 
-    def __init__(self, folder: Path, admin_socket: Path, host: str, port: int) -> None:
+    def __init__(
+        self, folder: Path, admin_socket: Path, host: str, port: int, collector: Collector | None = None
+    ) -> None:
         self._folder = folder
         self._admin_socket = admin_socket
         self._bootstrap = bootstrap(
-            Gateway(host, port, str(admin_socket), str(folder / CLUSTERS.file), str(folder / ROUTE_TABLE.file))
+            Gateway(
+                host, port, str(admin_socket), str(folder / CLUSTERS.file), str(folder / ROUTE_TABLE.file), collector
+            )
         )
 
     def write_bootstrap(self) -> Path:

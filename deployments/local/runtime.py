@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from deployments.local.described import described
 from deployments.local.envoy import clusters, clusters_of, routes
+from deployments.local.envoy_tracing import collector_of
 from deployments.local.errors import NotReady
 from deployments.local.gateway import CLUSTERS, ROUTE_TABLE, EnvoyDoor
 from deployments.local.logs import LogFile
@@ -47,7 +48,8 @@ class Runtime:
         self._record = record
         self._on_line = on_line
         self._say = say
-        self._door = EnvoyDoor(state.envoy, record.admin_socket, settings.host, settings.port)
+        collector, self._untraced_why = collector_of(os.environ)
+        self._door = EnvoyDoor(state.envoy, record.admin_socket, settings.host, settings.port, collector)
         self._stores = RunningStores(lambda store: record.store_socket(store.key))
         self._starter = Starter(state, record, self._stores.addressed)
         self._monitoring = Monitoring(state.prometheus, say)
@@ -75,6 +77,8 @@ class Runtime:
             self._door.prepare(ROUTE_TABLE, routes(plan, self._next_version()))
             self._door.write_bootstrap()
             self._say("starting the gateway")
+            if self._untraced_why is not None:
+                self._say(f"the gateway tells no spans: {self._untraced_why}")
             self._envoy = self._supervised(ENVOY, self._starter.envoy, ready=self._door.ready, alive=self._door.ready)
             await self._envoy.until_ready()
             await self._door.until_healthy(clusters_of(plan.servers), ENVOY_TIMEOUT_SECONDS)

@@ -82,6 +82,8 @@ class Starter:
             str(GATEWAY_THREADS),
             "--log-level",
             "warning",
+            "--component-log-level",
+            "tracing:critical",  # else a collector that is away is an error every few seconds; graph servers tell of it
         )
         return await self._child(argv, {}, on_line)
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from model_server.graph import duties
 from model_server.graph.cloud_events import Source
@@ -23,6 +23,9 @@ from model_server.graph.walk import Walk
 from model_server.graph.wrapper.calls import Wrapped
 from model_server.graph.wrapper.identity import Identity
 
+if TYPE_CHECKING:
+    from model_server.graph.tracing import Tracing
+
 LOG_GRACE_SECONDS: Final = 2.0
 """For what is left in the request log when the last request has been answered."""
 
@@ -30,10 +33,17 @@ LOG_GRACE_SECONDS: Final = 2.0
 class Assembly:
     """The components of a worker, open inside the event loop that serves. Used as an async context manager."""
 
-    def __init__(self, settings: Settings, user_objects: Mapping[str, Any], telemetry: Telemetry) -> None:
-        """`user_objects`: by the name of the node."""
+    def __init__(
+        self,
+        settings: Settings,
+        user_objects: Mapping[str, Any],
+        telemetry: Telemetry,
+        tracing: Tracing | None = None,
+    ) -> None:
+        """`user_objects`: by the name of the node. `tracing`: where calls are to be told in spans."""
         self._settings = settings
         self._telemetry = telemetry
+        self._tracing = tracing
         self._client = HttpClient()
         self._log: RequestLog | None = None
         self.in_process: list[InProcess] = []
@@ -91,13 +101,18 @@ class Assembly:
         from model_server.graph.components.remote import RemoteComponent  # noqa: PLC0415 -- grpcio: 11 MB, 0.1 s
 
         settings = self._settings
-        return RemoteComponent(
+        remote = RemoteComponent(
             node,
             self._client,
             rest_timeout_seconds=settings.rest_timeout_seconds,
             grpc_timeout_seconds=settings.grpc_timeout_seconds,
             on_call=partial(self._telemetry.called, node.name, node.image),
         )
+        if self._tracing is None:
+            return remote
+        from model_server.graph.components.traced import TracedRemote  # noqa: PLC0415 -- it needs OpenTelemetry
+
+        return TracedRemote(remote, node.name, self._tracing)
 
     def _in_process(self, name: str, user_object: Any, identity: Identity) -> InProcess:
         wrapped = Wrapped(
@@ -107,8 +122,15 @@ class Assembly:
             on_reward=partial(self._telemetry.rewarded, identity),
             includes_metrics_in_answers=self._settings.includes_metrics_in_answers,
         )
-        component = InProcess(name, identity.image, wrapped, self._telemetry, self._settings)
+        component = self._made(name, identity.image, wrapped)
         self.in_process.append(component)
         if hasattr(user_object, "observed_metrics"):
             self.observed.append((user_object.observed_metrics, partial(self._telemetry.observed_by, identity)))
         return component
+
+    def _made(self, name: str, image: str, wrapped: Wrapped) -> InProcess:
+        if self._tracing is None:
+            return InProcess(name, image, wrapped, self._telemetry, self._settings)
+        from model_server.graph.components.traced import TracedInProcess  # noqa: PLC0415 -- it needs OpenTelemetry
+
+        return TracedInProcess(name, image, wrapped, self._telemetry, self._settings, self._tracing)

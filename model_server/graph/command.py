@@ -23,6 +23,7 @@ from model_server.graph.settings import Limits, Settings
 from model_server.graph.user_objects import make_all
 
 GRPC_MAX_MESSAGE_SIZE: Final = "seldon.io/grpc-max-message-size"
+OTLP_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 REST_TIMEOUT: Final = "seldon.io/rest-timeout"
 GRPC_TIMEOUT: Final = "seldon.io/grpc-timeout"
 WRAPPER_MAX_GRPC_MESSAGE_BYTES: Final = 4 * 1024 * 1024
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         arguments = parser(environ).parse_args(argv)
         logs.set_up(_log_level(arguments, environ))
         settings = settings_of(arguments, environ)
+        if settings.is_traced:
+            from model_server.graph import span_export  # noqa: F401, PLC0415 -- 7 MB, before the fork: once for all workers
         from model_server.graph.supervisor import Supervisor  # noqa: PLC0415 -- --help need not wait for it
 
         return Supervisor(settings, lambda: make_all(settings)).run()
@@ -78,6 +81,7 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Se
         "grpc_timeout_seconds": _timeout_seconds(annotations, GRPC_TIMEOUT, arguments.component_timeout_seconds),
         "limits": limits,
         "includes_metrics_in_answers": environ.get("INCLUDE_METRICS_IN_CLIENT_RESPONSE", "true").lower() == "true",
+        "is_traced": _is_traced(environ),
         "passes_payloads_through": _is_true(environ.get("PAYLOAD_PASSTHROUGH")),
         "volumes": arguments.volumes,
         "grace_seconds": arguments.grace_seconds,
@@ -170,6 +174,12 @@ def _log_level(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str
     if level not in logs.LEVELS:
         raise InvalidPredictor(f"SELDON_LOG_LEVEL is {level}; {', '.join(logs.LEVELS)} are accepted")
     return "DEBUG" if arguments.debug else level
+
+
+def _is_traced(environ: Mapping[str, str]) -> bool:
+    """By OpenTelemetry's own variables. Source: its specification of environment variables."""
+    is_disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    return not is_disabled and any(environ.get(name, "").strip() for name in OTLP_ENDPOINTS)
 
 
 def _is_true(text: str | None) -> bool:

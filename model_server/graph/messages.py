@@ -118,6 +118,8 @@ class Context:
     """False where the client asked not to be: Seldon-Skip-Logging."""
     clients_message: Message | None = None
     """As the client sent it to a graph, where components make messages too; None: every message is the client's."""
+    span: Any = None
+    """The request's own in its trace, a `tracing.RequestSpan`; None where nothing is traced."""
 
     def is_clients(self, message: Message) -> bool:
         """Whether a message is what the client said, its meta apart: what is wrong with it, the client can mend."""

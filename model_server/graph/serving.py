@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from model_server.graph import duties
@@ -12,6 +12,8 @@ from model_server.graph.errors import NoSuchNode
 from model_server.graph.messages import Context, Message
 from model_server.graph.predictor import Node, Predictor
 from model_server.graph.walk import Walk
+
+type Ask = Callable[[Message, Context], Awaitable[Message]]
 
 
 class Readiness:
@@ -44,8 +46,8 @@ class Graph:
         self._walk = walk
         self.is_ready = readiness.is_ready
         self.is_healthy = readiness.is_healthy
-        self.predict = walk.predict
-        self.send_feedback = walk.send_feedback
+        self.predict: Ask = walk.predict
+        self.send_feedback: Ask = walk.send_feedback
 
     @property
     def components(self) -> Mapping[str, Component]:

@@ -58,6 +58,8 @@ class Settings:
     log_queue_length: int = 10_000
     log_default_url: str = "http://default-broker"
     includes_metrics_in_answers: bool = True
+    is_traced: bool = False
+    """Whether there is an OTLP endpoint to which spans go; nothing of OpenTelemetry is imported otherwise."""
     passes_payloads_through: bool = False
     """PAYLOAD_PASSTHROUGH: `predict_raw` gets bytes and answers with bytes."""
     volumes: Path | None = None

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 1.0
 """How often it is looked whether the first worker is ready."""
 LAST_SECONDS: Final = 3.0
-"""What workers get beyond their grace, for what their request log and their connections still hold."""
+"""What workers get beyond their grace, for what their request log, their connections and their spans still hold."""
 
 
 class CannotStart(ModelServerError):

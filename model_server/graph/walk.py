@@ -68,7 +68,7 @@ class Walk:
     async def predict(self, message: Message, context: Context) -> Message:
         """The graph's answer. Errors: GraphError."""
         routing: dict[str, int] = {}
-        context = Context(context.puid, context.transport, context.headers, context.is_logged, message)
+        context = Context(context.puid, context.transport, context.headers, context.is_logged, message, context.span)
         answer = await self._predict(self.graph, message, context, routing)
         if self._choosers and not self._injects_routing:
             answer = with_routing(answer, {name: routing[name] for name in routing if name in self._choosers})

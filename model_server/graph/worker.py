@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvloop
 
@@ -31,7 +31,12 @@ from model_server.graph.serving import Graph, Readiness
 from model_server.graph.settings import Settings
 from model_server.graph.telemetry import Telemetry
 from model_server.graph.user_objects import UserObjects
+from model_server.graph.wrapper.identity import Identity
 from model_server.scheduling import run_in_turns
+
+if TYPE_CHECKING:
+    from model_server.graph.span_export import Exporting
+    from model_server.graph.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -88,13 +93,15 @@ async def _serve(inheritance: Inheritance) -> int:
 
     telemetry = _telemetry(settings, loop)
     reception = Reception(telemetry, settings.limits)
-    async with assembly.Assembly(settings, inheritance.user_objects, telemetry) as parts:
+    exporting = _exporting(settings) if settings.is_traced else None
+    tracing = None if exporting is None else exporting.tracing
+    async with assembly.Assembly(settings, inheritance.user_objects, telemetry, tracing) as parts:
         readiness = Readiness(
             parts.components.values(),
             is_draining=lambda: reception.is_draining,
             full_health_checks=settings.full_health_checks,
         )
-        surface, methods = _outside(settings, parts, readiness)
+        surface, methods = _outside(settings, parts, readiness, tracing)
 
         def http(surface: Surface, listening: socket.socket) -> HttpServer:
             return HttpServer(
@@ -135,19 +142,29 @@ async def _serve(inheritance: Inheritance) -> int:
             stopping.append(grpc_door.stop(grace))
         await asyncio.gather(*stopping)
         observer.look()
+    if exporting is not None:
+        exporting.close()
     logger.info("ended")
     return code
 
 
 def _outside(
-    settings: Settings, parts: assembly.Assembly, readiness: Readiness
+    settings: Settings, parts: assembly.Assembly, readiness: Readiness, tracing: Tracing | None
 ) -> tuple[Surface, Mapping[str, Answer]]:
     """What answers over REST and over gRPC. Errors: InvalidPredictor."""
     if settings.predictor is None:
         (component,) = parts.components.values()
+        if tracing is not None:
+            from model_server.graph.components.traced import TracedAlone  # noqa: PLC0415 -- it needs OpenTelemetry
+
+            component = TracedAlone(component, _where(settings), tracing)
         metrics_path = settings.metrics_path if settings.metrics_port is None else None
         return component_door.rest_surface(component, readiness, metrics_path), component_door.grpc_methods(component)
     graph = Graph(settings.predictor, parts.walk(settings.predictor, random.random), readiness)
+    if tracing is not None:
+        where, seldon = _where(settings), "/seldon.protos.Seldon"
+        graph.predict = tracing.served("predict", where, f"{seldon}/Predict", graph.predict)
+        graph.send_feedback = tracing.served("feedback", where, f"{seldon}/SendFeedback", graph.send_feedback)
     return executor_door.rest_surface(graph, settings), executor_door.grpc_methods(graph)
 
 
@@ -160,6 +177,21 @@ def _telemetry(settings: Settings, loop: asyncio.AbstractEventLoop) -> Telemetry
         later=loop.call_soon,
         in_flight_limit=settings.limits.max_requests_waiting,
     )
+
+
+def _exporting(settings: Settings) -> Exporting | None:
+    """In the worker: it has a thread, which no fork survives."""
+    from model_server.graph import span_export  # noqa: PLC0415 -- nothing of it is imported where nothing is traced
+
+    return span_export.opened(settings, _where(settings))
+
+
+def _where(settings: Settings) -> dict[str, str]:
+    """Where what is served belongs, as its spans say it."""
+    if settings.predictor is not None:
+        return {"deployment": settings.deployment, "predictor": settings.predictor.name}
+    identity = Identity.from_environ(os.environ)
+    return {"deployment": identity.deployment, "predictor": identity.predictor, "unit": identity.unit}
 
 
 def _can_be_read(descriptor: int) -> bool:

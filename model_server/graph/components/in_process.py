@@ -42,7 +42,16 @@ class Timeouts:
 class InProcess:
     """A `Component`."""
 
-    def __init__(self, name: str, image: str, wrapped: Wrapped, telemetry: Telemetry, settings: Settings) -> None:
+    def __init__(  # noqa: PLR0917 -- what it is, and whom it tells
+        self,
+        name: str,
+        image: str,
+        wrapped: Wrapped,
+        telemetry: Telemetry,
+        settings: Settings,
+        joint: Callable[..., JointCalls] = JointCalls,
+    ) -> None:
+        """`joint` makes its part in calls for many requests at once, as `JointCalls` does."""
         self.name = name
         self._image = image
         self._wrapped = wrapped
@@ -54,7 +63,7 @@ class InProcess:
         self._never_waits = wrapped.user.never_waits
         self._threads = UserThreads(name, settings.threads)
         self.joint_calls = {
-            verb: JointCalls(
+            verb: joint(
                 self,
                 verb,
                 partial(answering.answer_many, wrapped, verb, self._limits.max_rows),

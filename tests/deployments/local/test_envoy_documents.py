@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from runtime_under_test import overlay, predictor
 
 from deployments.local.envoy import Gateway, bootstrap, clusters, routes
+from deployments.local.envoy_tracing import Collector, collector_of
 from deployments.local.errors import UnsupportedOverlay
 from deployments.local.planning import plan
 from deployments.local.programs import Ports
@@ -115,6 +116,84 @@ def test_two_deployments_share_the_gateway():
 def test_the_admin_door_is_no_tcp_port():
     document = bootstrap(Gateway("127.0.0.1", 8003, "/run/admin.sock", "clusters.json", "routes.json"))
     assert document["admin"]["address"] == {"pipe": {"path": "/run/admin.sock", "mode": 0o600}}
+
+
+def gateway(collector=None):
+    return Gateway("127.0.0.1", 8003, "/run/admin.sock", "clusters.json", "routes.json", collector)
+
+
+def manager_of(document):
+    (listener,) = document["static_resources"]["listeners"]
+    return listener["filter_chains"][0]["filters"][0]["typed_config"]
+
+
+def test_without_a_collector_envoy_is_told_nothing_of_spans():
+    document = bootstrap(gateway())
+    assert list(document["static_resources"]) == ["listeners"]
+    assert not {"tracing", "request_id_extension"} & set(manager_of(document))
+
+
+def test_spans_go_to_the_collector_by_a_cluster_of_its_own_and_the_rest_stays_as_it_is():
+    traced, untraced = bootstrap(gateway(Collector("::1", 4318, "/a", (("k", "v"),), 25.0))), bootstrap(gateway())
+    (cluster,) = traced["static_resources"].pop("clusters")
+    tracing = manager_of(traced).pop("tracing")
+    del manager_of(traced)["request_id_extension"]
+    assert traced == untraced
+    service = tracing["provider"]["typed_config"]["http_service"]
+    assert service["http_uri"]["cluster"] == cluster["name"]
+    assert service["http_uri"]["uri"] == "http://[::1]:4318/a"
+    assert service["request_headers_to_add"][0]["header"] == {"key": "k", "value": "v"}
+    assert tracing["random_sampling"] == {"value": 25.0}
+    (endpoint,) = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    assert endpoint["endpoint"]["address"] == {"socket_address": {"address": "::1", "port_value": 4318}}
+
+
+ENDPOINT, TRACES_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, None),
+        ({ENDPOINT: " "}, None),
+        ({ENDPOINT: "http://c:4318", "OTEL_SDK_DISABLED": "true"}, None),
+        ({ENDPOINT: "http://c:4318"}, Collector("c", 4318)),
+        ({ENDPOINT: "http://c/otlp/"}, Collector("c", 80, "/otlp/v1/traces")),
+        ({ENDPOINT: "http://c:4318", TRACES_ENDPOINT: "http://[::1]:9/t"}, Collector("::1", 9, "/t")),
+        (
+            {ENDPOINT: "http://c:1", "OTEL_EXPORTER_OTLP_HEADERS": "Key=a%20b=c,none, other = d "},
+            Collector("c", 1, headers=(("key", "a b=c"), ("other", "d"))),
+        ),
+    ],
+)
+def test_the_collector_is_the_one_that_opentelemetrys_variables_name(variables, expected):
+    assert collector_of(variables) == (expected, None)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "argument", "percent"),
+    [
+        ("parentbased_traceidratio", "0.25", 25.0),
+        ("traceidratio", "0", 0.0),
+        ("traceidratio", "2", 100.0),
+        ("traceidratio", "much", 100.0),
+        ("parentbased_always_off", "1", 0.0),
+        ("parentbased_always_on", "0.25", 100.0),
+        ("", "0.25", 100.0),
+    ],
+)
+def test_the_share_that_is_sampled_is_that_of_a_sampler_by_ratio(sampler, argument, percent):
+    variables = {ENDPOINT: "http://c:1", "OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": argument}
+    collector, _ = collector_of(variables)
+    assert collector.sampled_percent == percent
+
+
+@pytest.mark.parametrize("url", ["https://c:4318", "c:4318", "http://", "http://[::1", "http://c:port"])
+def test_a_collector_that_envoy_is_not_led_to_is_named_with_what_is_accepted(url):
+    collector, why = collector_of({ENDPOINT: url})
+    assert collector is None
+    assert f"{ENDPOINT} is {url}/v1/traces" in why.replace("http:/v1", "http:///v1")
+    assert "http://HOST:PORT" in why
 
 
 def two_deployments(**annotations):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -76,25 +76,34 @@ def read(pages: Iterable[str]) -> Reading:
     """Pages as /prometheus gives them, of any number of programs."""
     counts: dict[Key, Counts] = defaultdict(Counts)
     rewards: dict[Key, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for page in pages:
-        for family in text_string_to_metric_families(page):
-            for sample in family.samples:
-                _add(sample.name, sample.labels, sample.value, counts, rewards)
+    samples = [s for page in pages for family in text_string_to_metric_families(page) for s in family.samples]
+    arms = {
+        (*_place(sample.labels), sample.labels[names.ARM_LABEL])
+        for sample in samples
+        if sample.name == f"{names.ROUTER_CHOICES}_total"
+    }
+    for sample in samples:
+        if sample.name in {f"{names.FEEDBACK}_total", f"{names.REWARD}_total"}:
+            rewards[_credited(sample.labels, arms)][sample.name == f"{names.REWARD}_total"] += sample.value
+        else:
+            _count(sample.name, sample.labels, sample.value, counts)
     return Reading(counts, {key: Rewards(*each) for key, each in rewards.items()})
 
 
-def _add(
-    name: str,
-    labels: Mapping[str, str],
-    value: float,
-    counts: Mapping[Key, Counts],
-    rewards: Mapping[Key, list[float]],
-) -> None:
-    deployment, predictor = labels.get("deployment_name", ""), labels.get("predictor_name", "")
-    if name in {f"{names.FEEDBACK}_total", f"{names.REWARD}_total"}:
-        credited = deployment, labels[names.CREDITED_PREDICTOR_LABEL]
-        rewards[credited][name == f"{names.REWARD}_total"] += value
-        return
+def _place(labels: Mapping[str, str]) -> Key:
+    return labels.get("deployment_name", ""), labels.get("predictor_name", "")
+
+
+def _credited(labels: Mapping[str, str], arms: Collection[tuple[str, str, str]]) -> Key:
+    """Whose reward it is. Behind a router feedback comes to the child that had answered, and names its predictor."""
+    deployment, predictor = _place(labels)
+    node = labels.get("model_name", "")
+    is_an_arm = (deployment, predictor, node) in arms
+    return deployment, node if is_an_arm else labels[names.CREDITED_PREDICTOR_LABEL]
+
+
+def _count(name: str, labels: Mapping[str, str], value: float, counts: Mapping[Key, Counts]) -> None:
+    deployment, predictor = _place(labels)
     if not predictor:
         return  # of a component by itself; what it did is told by the server before it, too
     key = deployment, predictor

@@ -58,7 +58,9 @@ class Day:
         self.fired[hour] = self.stack.firing()
 
     def until_fires(self, expected, seconds, hour):
-        eventually(lambda: expected <= self.stack.firing(), seconds, f"the firing of {expected}")
+        eventually(
+            lambda: expected <= self.stack.firing(), seconds, lambda: f"not fired: {expected - self.stack.firing()}"
+        )
         self.look(hour)
 
 
@@ -74,7 +76,7 @@ def day(models, detector, labelled, tmp_path_factory):
     try:
         stack.up("ab-test")
         stack.hurry()
-        yield _lived(Day(stack), {"data": {"names": list(NAMES), "ndarray": rows[:8_000]}}, rows[0])
+        yield _lived(Day(stack), {"data": {"names": list(NAMES), "ndarray": rows[:5_000]}}, rows[0])
     finally:
         stack.down()
 
@@ -90,14 +92,16 @@ def _lived(day, many_rows, row):
     with (
         stack.traffic(**wrong),
         Load(past_the_gateway, 100, largest=10**6, body=one_row),
-        Load(past_the_gateway, 1, body=many_rows),
+        Load(past_the_gateway, 6, body=many_rows),
     ):
         day.until_fires(FAULTS, 180, "all wrong")
     with stack.traffic():
         stack.freeze("champion")
         day.until_fires({("PredictorDown", "champion")}, 60, "champion frozen")
         gone = FAULTS | {("PredictorDown", "champion")}
-        eventually(lambda: not gone & _pages_and_faults(stack), 180, "the end of all alarms")
+        eventually(
+            lambda: not gone & _pages_and_faults(stack), 180, lambda: f"still firing: {gone & _pages_and_faults(stack)}"
+        )
         day.look("recovered")
 
     stack.bring("shadow")

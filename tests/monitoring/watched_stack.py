@@ -31,14 +31,14 @@ TRAFFIC = {
 
 
 def eventually(condition, seconds, what):
-    """Poll until `condition` returns something true, and return that."""
+    """Poll until `condition` returns something true, and return that; `what` says, or is asked, what did not hold."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = condition()
         if found:
             return found
         time.sleep(0.5)
-    raise AssertionError(f"{what} did not hold within {seconds} s")
+    raise AssertionError(f"{what() if callable(what) else what}: not within {seconds} s")
 
 
 class WatchedStack:

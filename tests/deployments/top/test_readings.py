@@ -53,6 +53,16 @@ def test_rewards_go_to_who_had_answered_whoever_received_them():
     assert found == {("xgboost", "challenger"): Rewards(2, 1), ("xgboost", "champion"): Rewards(1, 0)}
 
 
+def test_behind_a_router_rewards_go_to_the_child_that_had_answered():
+    registry = CollectorRegistry()
+    labels = ("deployment_name", "predictor_name", "model_name")
+    choices = Counter(names.ROUTER_CHOICES, "", (*labels, names.ARM_LABEL), registry=registry)
+    feedback = Counter(names.FEEDBACK, "", (*labels, names.CREDITED_PREDICTOR_LABEL), registry=registry)
+    choices.labels("xgboost", "arms", "router", "challenger").inc(5)
+    feedback.labels("xgboost", "arms", "challenger", "arms").inc(3)
+    assert read([generate_latest(registry).decode()]).rewards == {("xgboost", "challenger"): Rewards(3, 0)}
+
+
 def test_between_two_looks_is_what_was_added_and_a_program_that_started_anew_counts_from_its_start():
     def counts(n):
         return read([page([("champion", "predictions", "200", 0.001)] * n, champion=n)]).counts["xgboost", "champion"]

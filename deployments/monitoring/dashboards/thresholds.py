@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from deployments.monitoring.rules import thresholds as rules
+
 type Steps = Sequence[tuple[float | None, str]]
 """From which value on which colour; the first one from None, which is as low as it gets."""
 
@@ -27,23 +29,23 @@ def around(low: float, high: float) -> Steps:
     return ((None, "yellow"), (low, "green"), (high, "yellow"))
 
 
-# The numbers that alerts turn on too (deployments/monitoring/rules/thresholds.py says why they are these).
-SUCCESS_OBJECTIVE: Final = 0.999
-IN_TIME_OBJECTIVE: Final = 0.99
-ERRORS: Final = above(0.001)
+# The numbers that alerts turn on too, where it is said why they are these.
+SUCCESS_OBJECTIVE: Final = 1 - rules.AVAILABILITY_BUDGET.value
+IN_TIME_OBJECTIVE: Final = 1 - rules.LATENCY_BUDGET.value
+ERRORS: Final = above(rules.AVAILABILITY_BUDGET.value)
 SUCCESS: Final = below(SUCCESS_OBJECTIVE, odd=(1 + SUCCESS_OBJECTIVE) / 2)
 IN_TIME: Final = below(IN_TIME_OBJECTIVE, odd=(1 + IN_TIME_OBJECTIVE) / 2)
-LATENCY_SECONDS: Final = above(0.1)
-MODEL_AGE_SECONDS: Final = above(30 * 86_400, odd=15 * 86_400)
-TRAINING_DIFFERENCE: Final = above(1e-6)
-PSI: Final = above(0.2, odd=0.1)
+LATENCY_SECONDS: Final = above(rules.LATENCY_BOUND.value)
+MODEL_AGE_SECONDS: Final = above(rules.MODEL_AGE.value, odd=rules.MODEL_AGE.value / 2)
+TRAINING_DIFFERENCE: Final = above(rules.TRAINING_DIFFERENCE.value)
+PSI: Final = above(rules.DRIFT_MIN_PSI.value, odd=0.1)
 P_VALUE: Final = below(0.01, odd=0.05)
-UNKNOWN_SHARE: Final = above(0.05, odd=0.01)
-OUTLIER_SHARE: Final = above(0.03, odd=0.02)
-CALIBRATION: Final = around(0.8, 1.25)
-BANDIT_STATE_AGE_SECONDS: Final = above(60, odd=10)
-MISSING_COPIES: Final = above(0.05, odd=0.01)
-GENERATOR_LAG_SECONDS: Final = above(0.05, odd=0.01)
+UNKNOWN_SHARE: Final = above(rules.UNKNOWN_SHARE.value, odd=0.01)
+OUTLIER_SHARE: Final = above(rules.OUTLIER_RATE.value, odd=0.02)
+CALIBRATION: Final = around(rules.CALIBRATION_LOWEST.value, rules.CALIBRATION_HIGHEST.value)
+BANDIT_STATE_AGE_SECONDS: Final = above(rules.BANDIT_STATE_AGE.value, odd=10)
+MISSING_COPIES: Final = above(0.05, odd=round(1 - rules.SHADOW_MIN_SHARE.value, 6))
+GENERATOR_LAG_SECONDS: Final = above(rules.SIMULATOR_LAG.value, odd=0.01)
 
 # Those of dashboards alone.
 SLOWER_THAN_BASELINE: Final = above(1.5, odd=1.2)

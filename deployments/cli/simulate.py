@@ -67,7 +67,7 @@ def simulate(
         list[str] | None,
         typer.Option(
             help="KIND=VALUE, again for each kind: a share of the rows (one-country, new-version, no-device, cellular, "
-            "no-last-start, other-platform, new-campaign), or what multiplies them (more-starts).",
+            "no-last-start, one-platform, new-campaign), or what multiplies them (more-starts).",
         ),
     ] = None,
     drift_after: Annotated[float | None, typer.Option(help="Seconds of the run before it drifts.", min=0)] = None,

@@ -98,9 +98,9 @@ class WatchedStack:
         return [(each["metric"], float(each["value"][1])) for each in result]
 
     def firing(self):
-        """{(alert, what it is about)} of the alerts that fire now; that is their column, or their predictor."""
+        """(name, predictor, column) of the alerts that fire now, as far as they have them."""
         return {
-            (labels["alertname"], labels.get("column") or labels.get("predictor_name", ""))
+            tuple(labels.get(name, "") for name in ("alertname", "predictor_name", "column"))
             for labels, _ in self.series('ALERTS{alertstate="firing"}')
         }
 

@@ -20,6 +20,7 @@ variable FORKCAST_*, may be missing."""
 os.environ.setdefault("FORKCAST_PROMETHEUS", "0")  # dozens of runtimes; those that want one say so
 
 LONGEST_FIRST = (
+    "test_a_watched_day.py",
     "test_every_change_under_load.py",
     "test_strategies_here.py",
     "test_accidents.py",

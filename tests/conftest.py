@@ -29,7 +29,7 @@ LONGEST_FIRST = (
     "test_graphs_in_use.py",
     "test_changes_under_load.py",
     "test_against_seldon.py",
-    "test_model_server_image.py",
+    "test_images.py",
     "test_wrapper_accidents.py",
     "test_routers_served.py",
     "test_stores_in_use.py",

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from prometheus_client import Counter, Gauge, Histogram
 
-from model_server.graph.durations import write_together
+from model_server.graph.observed_in_bulk import write_together
 
 logger = logging.getLogger(__name__)
 

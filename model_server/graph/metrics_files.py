@@ -8,7 +8,7 @@ there are no more files after a thousand restarts than after none.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,7 @@ from model_server.metric_vocabulary import VOCABULARY
 FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 _MEANINGS: Final = {metric.name: metric.meaning for metric in VOCABULARY}
 _writer = "parent"
+_write_pending: Callable[[], None] | None = None
 
 
 def keep_in(folder: Path) -> None:
@@ -34,6 +35,12 @@ def write_as(place: int) -> None:
     """Count, in this process, which was just forked, for a place that nobody else counts for."""
     global _writer  # noqa: PLW0603 -- prometheus_client asks a function without arguments, before each write
     _writer = str(place)
+
+
+def before_it_is_told(write_pending: Callable[[], None]) -> None:
+    """What this process does with what it has counted and not written yet, when it is asked for the page."""
+    global _write_pending  # noqa: PLW0603 -- of a process, as the files are
+    _write_pending = write_pending
 
 
 def forget_gauges_of(place: int) -> None:
@@ -51,7 +58,9 @@ class _Everybodys(Collector):
 
 
 def exposition() -> tuple[bytes, str]:
-    """All that all processes have counted, those that ended included; and its content type."""
+    """All that all processes have counted, those that ended included, and other workers a moment ago; and its type."""
+    if _write_pending is not None:
+        _write_pending()
     registry = CollectorRegistry()
     registry.register(_Everybodys())
     return generate_latest(registry), CONTENT_TYPE_LATEST

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summ
 
 from model_server import metric_names as names
 from model_server.graph.component_metrics import ComponentMetrics
-from model_server.graph.durations import Durations, Later, Level, Pending, at_once
+from model_server.graph.observed_in_bulk import Later, Level, Observed, Pending, at_once
 from model_server.graph.wrapper.identity import Identity
 from model_server.metric_vocabulary import CLIENT_LABELS, SERVER_LABELS
 
@@ -39,6 +39,8 @@ BUCKETS: Final = (
     10,
 )
 """Seconds. Those of Seldon's executor, from 0.005, and finer ones below."""
+ROWS_OF_A_BATCH: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
+REQUESTS_OF_A_BATCH: Final = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500)
 NOT_GIVEN: Final = "NOT_IMPLEMENTED"  # what Seldon's wrapper says where it was not told
 
 
@@ -51,15 +53,17 @@ class Telemetry:
     def __init__(
         self, deployment: str, predictor: str, version: str, later: Later = at_once, *, in_flight_limit: int = 0
     ) -> None:
-        """`later`: the loop's `call_soon`, with which what happens in one of its turns is written down at once."""
+        """`later`: with which what happens until then is written down at once; `write` does it sooner."""
         registry = CollectorRegistry()  # each process's own; what is shown comes from the files of all
         self._where = (deployment, predictor, version)
         pending = Pending(later)
+        self.write = pending.write
+        """Of what was counted and is not written yet."""
 
-        def durations(name: str, documentation: str, labels: tuple[str, ...]) -> Durations:
+        def durations(name: str, documentation: str, labels: tuple[str, ...]) -> Observed:
             histogram = Histogram(name, documentation, labels, registry=registry, buckets=BUCKETS)
             summary = Summary(f"{name}_summary", documentation, labels, registry=registry)
-            return Durations(histogram, summary, BUCKETS, pending)
+            return Observed(histogram, summary, BUCKETS, pending)
 
         self._server = durations(names.EXECUTOR_SERVER, "Requests that this server answered.", SERVER_LABELS)
         self._client = durations(names.EXECUTOR_CLIENT, "Calls to the components of the graph.", CLIENT_LABELS)
@@ -77,19 +81,16 @@ class Telemetry:
         self._memory_bytes = Gauge(
             names.MEMORY_BYTES, "Resident memory of all workers.", registry=registry, multiprocess_mode="livesum"
         )
-        self._batch_rows = Histogram(
-            names.BATCH_ROWS,
-            "Rows that one call of a row-wise component answered.",
-            ("model_name",),
-            registry=registry,
-            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000),
+
+        def sizes(name: str, documentation: str, bounds: tuple[float, ...]) -> Observed:
+            histogram = Histogram(name, documentation, ("model_name",), registry=registry, buckets=bounds)
+            return Observed(histogram, None, bounds, pending)
+
+        self._batch_rows = sizes(
+            names.BATCH_ROWS, "Rows that one call of a row-wise component answered.", ROWS_OF_A_BATCH
         )
-        self._batch_requests = Histogram(
-            names.BATCH_REQUESTS,
-            "Requests that one call of a row-wise component answered.",
-            ("model_name",),
-            registry=registry,
-            buckets=(1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500),
+        self._batch_requests = sizes(
+            names.BATCH_REQUESTS, "Requests that one call of a row-wise component answered.", REQUESTS_OF_A_BATCH
         )
         self._events_dropped = Counter(
             names.EVENTS_DROPPED,
@@ -117,8 +118,8 @@ class Telemetry:
         self._client.add((*self._where, service, node, *split_image(image), method, code), seconds)
 
     def batched(self, node: str, rows: int, requests: int) -> None:
-        self._batch_rows.labels(node).observe(rows)
-        self._batch_requests.labels(node).observe(requests)
+        self._batch_rows.add((node,), rows)
+        self._batch_requests.add((node,), requests)
 
     def refused(self, reason: str) -> None:
         self._refused.labels(reason).inc()

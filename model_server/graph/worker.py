@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import uvloop
@@ -26,6 +27,7 @@ from model_server.graph.doors.http_limits import Limits as HttpLimits
 from model_server.graph.doors.http_server import HttpServer
 from model_server.graph.doors.reception import Reception
 from model_server.graph.doors.rest import RestDoor, Surface
+from model_server.graph.metrics_files import before_it_is_told
 from model_server.graph.observing import Observer
 from model_server.graph.serving import Graph, Readiness
 from model_server.graph.settings import Settings
@@ -48,6 +50,8 @@ EXIT_STUCK: Final = 75  # EX_TEMPFAIL
 COLLECTED_FROM: Final = (10_000, 20, 20)
 """Objects made and not freed, from which garbage is looked for. Requests under way are not garbage: looking for it
 after every 700 objects, as Python does by itself, took 4 % of a busy worker's time."""
+WRITTEN_AFTER_SECONDS: Final = 0.05
+"""What was counted, at the latest. To write it at each turn of the loop took 4 % of a busy worker's time."""
 ROUNDS_TO_ACCEPT: Final = 3
 """Turns of the loop in which what has connected already is taken."""
 
@@ -142,6 +146,7 @@ async def _serve(inheritance: Inheritance) -> int:
             stopping.append(grpc_door.stop(grace))
         await asyncio.gather(*stopping)
         observer.look()
+        telemetry.write()
     if exporting is not None:
         exporting.close()
     logger.info("ended")
@@ -170,13 +175,15 @@ def _outside(
 
 def _telemetry(settings: Settings, loop: asyncio.AbstractEventLoop) -> Telemetry:
     predictor = settings.predictor
-    return Telemetry(
+    telemetry = Telemetry(
         settings.deployment,
         predictor.name if predictor else "",
         predictor.version if predictor else "",
-        later=loop.call_soon,
+        later=partial(loop.call_later, WRITTEN_AFTER_SECONDS),
         in_flight_limit=settings.limits.max_requests_waiting,
     )
+    before_it_is_told(telemetry.write)
+    return telemetry
 
 
 def _exporting(settings: Settings) -> Exporting | None:

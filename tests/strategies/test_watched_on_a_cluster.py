@@ -155,6 +155,14 @@ def test_shares_are_seen_beside_the_weights_of_the_cluster(prometheus):
     assert {each["metric"]["predictor_name"] for each in seen} == {"champion", "challenger"}
 
 
+def test_top_looks_through_the_api_server(cluster, prometheus):
+    del prometheus  # after its traffic
+    rows = json.loads(cluster.forkcast("top", "--count", "1", "--json").splitlines()[-1])
+    told = {row["name"]: row for row in rows}
+    assert {name: row["weight_percent"] for name, row in told.items()} == {"champion": 60, "challenger": 40}
+    assert all(row["rewards"]["count"] > 0 for row in rows)
+
+
 def test_every_rule_is_evaluated_without_an_error(prometheus):
     told = requests.get(f"{prometheus}/api/v1/rules", timeout=30).json()["data"]["groups"]
     rules = [rule for group in told for rule in group["rules"]]

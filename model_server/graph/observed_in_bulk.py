@@ -1,8 +1,8 @@
-"""Durations counted in bulk: prometheus_client takes 10 us to write one down, and here there are three to a request.
+"""Numbers counted in bulk: prometheus_client takes 10 us to write one down, and here there are three to a request.
 
-What is counted is written at the loop's next turn: at once where there is little to do, for many requests together
-where there is much. prometheus_client has no way in for more than one observation, so its histogram's own numbers are
-written to, as its `observe` does it; `tests/model_server/graph/test_durations.py` holds the two against each other.
+What is counted is written a moment later, for many requests together. prometheus_client has no way in for more than one
+observation, so its histogram's own numbers are written to, as its `observe` does it;
+`tests/model_server/graph/test_observed_in_bulk.py` holds the two against each other.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from prometheus_client import Gauge, Histogram, Summary
 
 type Later = Callable[[Callable[[], None]], object]
-"""Calls a function soon, and once; as the `call_soon` of an event loop."""
+"""Calls a function soon, and once; as the `call_soon` of an event loop, or `call_later` after a moment."""
 
 
 def at_once(work: Callable[[], None]) -> None:
@@ -48,22 +48,25 @@ def write_together(histogram: Any, counts: Sequence[int], total: float) -> None:
     histogram._sum.inc(total)  # noqa: SLF001
 
 
-class Durations:
-    """A histogram and a summary of the same durations, by the same labels."""
+class Observed:
+    """A histogram, and a summary of the same observations by the same labels if there is one."""
 
-    def __init__(self, histogram: Histogram, summary: Summary, bounds: Sequence[float], pending: Pending) -> None:
+    def __init__(
+        self, histogram: Histogram, summary: Summary | None, bounds: Sequence[float], pending: Pending
+    ) -> None:
         """`bounds`: those that the histogram was made with."""
         self._histogram, self._summary, self._bounds, self._pending = histogram, summary, bounds, pending
         self._series: dict[tuple[str, ...], _Series] = {}
 
-    def add(self, labels: tuple[str, ...], seconds: float) -> None:
+    def add(self, labels: tuple[str, ...], value: float) -> None:
         series = self._series.get(labels)
         if series is None:
-            counters = self._histogram.labels(*labels), self._summary.labels(*labels)
-            series = self._series[labels] = _Series(*counters, len(self._bounds) + 1)
+            summary = None if self._summary is None else self._summary.labels(*labels)
+            series = _Series(self._histogram.labels(*labels), summary, len(self._bounds) + 1)
+            self._series[labels] = series
         series.n_pending += 1
-        series.total += seconds
-        series.counts[bisect_left(self._bounds, seconds)] += 1
+        series.total += value
+        series.counts[bisect_left(self._bounds, value)] += 1
         if series.n_pending == 1:
             self._pending.add(series.write)
 
@@ -79,8 +82,9 @@ class _Series:
 
     def write(self) -> None:
         write_together(self._histogram, self.counts, self.total)
-        self._summary._count.inc(self.n_pending)  # noqa: SLF001
-        self._summary._sum.inc(self.total)  # noqa: SLF001
+        if self._summary is not None:
+            self._summary._count.inc(self.n_pending)  # noqa: SLF001
+            self._summary._sum.inc(self.total)  # noqa: SLF001
         self.counts, self.n_pending, self.total = [0] * len(self.counts), 0, 0.0
 
 

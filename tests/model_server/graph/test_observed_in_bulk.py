@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Gauge, Histogram, Summary, generate_latest
 
-from model_server.graph.durations import Durations, Level, Pending, at_once
+from model_server.graph.observed_in_bulk import Level, Observed, Pending, at_once
 
 BOUNDS = (1 / 1024, 1 / 128, 1 / 8, 1)  # all numbers here are binary fractions: their sums are exact
 SECONDS = st.sampled_from([*BOUNDS, 0.0]) | st.integers(0, 8_000).map(lambda eighths: eighths / 4096)  # sums are exact
@@ -41,7 +41,7 @@ def test_bulk_counts_are_those_of_observe(observed, has_turns):
     registry, histogram, summary = made()
     one_by_one, *both = made()
     turn = Turn()
-    durations = Durations(histogram, summary, BOUNDS, Pending(turn if has_turns else at_once))
+    durations = Observed(histogram, summary, BOUNDS, Pending(turn if has_turns else at_once))
     for each in [*observed, None]:
         if each is None:
             turn.comes()
@@ -69,7 +69,7 @@ def test_a_level_is_written_where_it_stays(changes):
 def test_without_a_turn_nothing_is_written_and_one_turn_is_asked_for():
     registry, histogram, summary = made()
     turn = Turn()
-    durations = Durations(histogram, summary, BOUNDS, Pending(turn))
+    durations = Observed(histogram, summary, BOUNDS, Pending(turn))
     for _ in range(3):
         durations.add(("a",), 0.5)
     assert registry.get_sample_value("asked_summary_count", {"of": "a"}) == 0

@@ -1,4 +1,4 @@
-"""The image of the overlays' containers, built as its Containerfile says, and run as the overlays run it.
+"""The images of the overlays' containers and of the exporter, built as its Containerfile says, and run as the overlays run it.
 
 FORKCAST_TEST_IMAGES=1 says that there is buildah, and that it may be used, as root. The base is laid out from this
 machine, so that no registry of images is asked; packages come from wherever pip of this machine has them.
@@ -21,6 +21,7 @@ from base_of_this_machine import lay_out
 
 ROOT = Path(__file__).parents[2]
 TAG = "localhost/forkcast/model-server:test"
+EXPORTER = "localhost/forkcast/exporter:test"
 pytestmark = [
     pytest.mark.component,
     pytest.mark.timeout(600),
@@ -54,6 +55,10 @@ class Images:
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
         return done.stdout.strip()
 
+    def build(self, file, tag):
+        mounts = [part for path in PIP_SETTINGS for part in ("--volume", f"{path}:{path}:ro")]
+        self("bud", "--pull-never", "--build-arg", "BASE=localhost/base", *mounts, "-f", file, "-t", tag, ".")
+
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
@@ -66,9 +71,7 @@ def images(tmp_path_factory):
     run("commit", "--quiet", base, "localhost/base")
     run("rm", base)
     shutil.rmtree(folder / "base")
-    mounts = [part for path in PIP_SETTINGS for part in ("--volume", f"{path}:{path}:ro")]
-    file = "images/model-server/Containerfile"
-    run("bud", "--pull-never", "--build-arg", "BASE=localhost/base", *mounts, "-f", file, "-t", TAG, ".")
+    run.build("images/model-server/Containerfile", TAG)
     yield run
     shutil.rmtree(folder)
 
@@ -90,6 +93,17 @@ def test_it_runs_without_root_and_starts_the_graph_server(images, container):
     assert config["Entrypoint"] == ["python", "-m", "model_server.graph"]
     identity = "import os; print(os.getuid(), os.getgid())"
     assert images("run", container, "--", "python", "-c", identity) == "8888 8888"
+
+
+def test_the_exporters_image_has_what_it_imports_and_nothing_that_serves_or_trains(images):
+    images.build("images/exporter/Containerfile", EXPORTER)
+    container = images("from", "--pull-never", EXPORTER)
+    config = json.loads(images("inspect", "--type", "image", EXPORTER))["OCIv1"]["config"]
+    assert (config["User"], config["Entrypoint"]) == ("8888:8888", ["python", "-m", "deployments.cluster.exporter"])
+    assert "--kubeconfig" in images("run", container, "--", *config["Entrypoint"], "--help")
+    absent = ["seldon_core", "xgboost", "numpy", "traffic_sim", "model_server.graph"]
+    look = f"import importlib.util as u, json;print(json.dumps([n for n in {absent} if u.find_spec(n) is not None]))"
+    assert json.loads(images("run", container, "--", "python", "-c", look)) == []
 
 
 @pytest.fixture

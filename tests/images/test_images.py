@@ -1,4 +1,4 @@
-"""The images of the overlays' containers and of the exporter, built as its Containerfile says, and run as the overlays run it.
+"""The images of the overlays' containers and of the exporter, built as their Containerfiles say, and run.
 
 FORKCAST_TEST_IMAGES=1 says that there is buildah, and that it may be used, as root. The base is laid out from this
 machine, so that no registry of images is asked; packages come from wherever pip of this machine has them.

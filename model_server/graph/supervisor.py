@@ -31,6 +31,7 @@ from model_server.graph.user_objects import UserObjects
 
 logger = logging.getLogger(__name__)
 
+LEAVES_AGAIN_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 1.0
 """How often it is looked whether the first worker is ready."""
 LAST_SECONDS: Final = 3.0
@@ -82,20 +83,33 @@ class Supervisor:
 
     @contextmanager
     def _leaving_when_told(self) -> Iterator[None]:
-        """While objects are made, which may take long: a signal ends it at once. Later, signals wait for `_watch`."""
+        """While objects are made, which may take long: a signal ends it at once. Later, signals wait for `_watch`.
+
+        What ends it is an exception, which Python drops where it comes up in a finalizer, and a class may catch; so it
+        is raised again and again, and at last when they are made.
+        """
+        told = False
 
         def leave(number: int, frame: FrameType | None) -> Never:
+            nonlocal told
             del frame
-            logger.info("told to end by %s, before anything was served", signal.Signals(number).name)
+            told = True
+            if number != signal.SIGALRM:
+                logger.info("told to end by %s, before anything was served", signal.Signals(number).name)
+            signal.setitimer(signal.ITIMER_REAL, LEAVES_AGAIN_SECONDS)
             raise SystemExit(0)
 
-        before = {number: signal.signal(number, leave) for number in self._ends_on}
+        before = {number: signal.signal(number, leave) for number in (*self._ends_on, signal.SIGALRM)}
         try:
             yield
+            if told:
+                raise SystemExit(0)
         except BaseException:
+            signal.setitimer(signal.ITIMER_REAL, 0)
             for number, handler in before.items():
                 signal.signal(number, handler)
             raise
+        signal.signal(signal.SIGALRM, before[signal.SIGALRM])
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         for number in self._ends_on:  # threads that the objects have started do not block them
             signal.signal(number, _hand_to_the_main_thread)

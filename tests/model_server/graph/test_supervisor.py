@@ -103,11 +103,12 @@ def test_a_server_that_nohup_started_outlives_its_terminal(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_server_that_is_told_to_end_while_it_makes_its_objects_ends(tmp_path, number):
+@pytest.mark.parametrize("class_name", ["TakesLongToMake", "CatchesTheEnd"])
+def test_a_server_that_is_told_to_end_while_it_makes_its_objects_ends(tmp_path, class_name, number):
     async def go():
         mark = tmp_path / "begun"
         arguments = ["--parameters", parameters(mark=mark)]
-        async with serving(tmp_path, "TakesLongToMake", *arguments, until_ready=False) as server:
+        async with serving(tmp_path, class_name, *arguments, until_ready=False) as server:
 
             async def begun():
                 return mark.exists()

@@ -103,7 +103,7 @@ class Supervisor:
         try:
             yield
             if told:
-                raise SystemExit(0)
+                raise SystemExit(0)  # noqa: TRY301 -- as from a signal
         except BaseException:
             signal.setitimer(signal.ITIMER_REAL, 0)
             for number, handler in before.items():

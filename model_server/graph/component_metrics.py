@@ -40,14 +40,20 @@ class ComponentMetrics:
         self._families: dict[Any, Any] = {}
         self._known: dict[Any, Any] = {}
         """Counters whose names and tags have been looked at, by what is seen of them at a glance."""
+        self._known_without_tags: dict[tuple[str, str], dict[str, Any]] = {}
+        """Of those, by method and node, the counters without tags by their key: most are."""
         self._n_numbers = 0
         self._making = threading.Lock()
 
     def add_all(self, metrics: Iterable[Mapping[str, Any]], labels: Mapping[str, str], method: str) -> None:
         """Count them; counters that are told of several times, as by many requests at once, are written once."""
         sums: dict[Any, float] = {}
+        without_tags = self._known_without_tags.setdefault((method, labels["model_name"]), {})
         for metric in metrics:
-            known = self._known.get(_at_a_glance(metric, labels, method))
+            if not metric.get("tags") and metric.get("type") == "COUNTER":
+                known = without_tags.get(metric["key"])
+            else:
+                known = self._known.get(_at_a_glance(metric, labels, method))
             if known is not None and type(value := metric["value"]) in _PLAIN and 0 <= value < math.inf:
                 sums[known] = sums.get(known, 0) + value
             else:
@@ -87,6 +93,8 @@ class ComponentMetrics:
                 glance = _at_a_glance({"type": kind, "key": key, "tags": tags}, labels, method)
                 if glance is not None:
                     self._known[glance] = series
+                if not tags:
+                    self._known_without_tags.setdefault((method, labels["model_name"]), {})[key] = series
             case "GAUGE":
                 series.set(value)
             case _:

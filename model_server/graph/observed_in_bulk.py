@@ -59,33 +59,40 @@ class Observed:
         self._series: dict[tuple[str, ...], _Series] = {}
 
     def add(self, labels: tuple[str, ...], value: float) -> None:
+        self.of(labels)(value)
+
+    def of(self, labels: tuple[str, ...]) -> Callable[[float], None]:
+        """What adds an observation with these labels: for whoever has many."""
         series = self._series.get(labels)
         if series is None:
             summary = None if self._summary is None else self._summary.labels(*labels)
-            series = _Series(self._histogram.labels(*labels), summary, len(self._bounds) + 1)
+            series = _Series(self._histogram.labels(*labels), summary, self._bounds, self._pending)
             self._series[labels] = series
-        series.n_pending += 1
-        series.total += value
-        series.counts[bisect_left(self._bounds, value)] += 1
-        if series.n_pending == 1:
-            self._pending.add(series.write)
+        return series.add
 
 
 class _Series:
-    __slots__ = ("_histogram", "_summary", "counts", "n_pending", "total")
+    __slots__ = ("_bounds", "_counts", "_histogram", "_n_pending", "_pending", "_summary", "_total")
 
-    def __init__(self, histogram: Any, summary: Any, n_buckets: int) -> None:
-        self._histogram, self._summary = histogram, summary
-        self.counts = [0] * n_buckets
-        self.n_pending = 0
-        self.total = 0.0
+    def __init__(self, histogram: Any, summary: Any, bounds: Sequence[float], pending: Pending) -> None:
+        self._histogram, self._summary, self._bounds, self._pending = histogram, summary, bounds, pending
+        self._counts = [0] * (len(bounds) + 1)
+        self._n_pending = 0
+        self._total = 0.0
 
-    def write(self) -> None:
-        write_together(self._histogram, self.counts, self.total)
+    def add(self, value: float) -> None:
+        self._n_pending += 1
+        self._total += value
+        self._counts[bisect_left(self._bounds, value)] += 1
+        if self._n_pending == 1:
+            self._pending.add(self._write)
+
+    def _write(self) -> None:
+        write_together(self._histogram, self._counts, self._total)
         if self._summary is not None:
-            self._summary._count.inc(self.n_pending)  # noqa: SLF001
-            self._summary._sum.inc(self.total)  # noqa: SLF001
-        self.counts, self.n_pending, self.total = [0] * len(self.counts), 0, 0.0
+            self._summary._count.inc(self._n_pending)  # noqa: SLF001 (told above)
+            self._summary._sum.inc(self._total)  # noqa: SLF001
+        self._counts, self._n_pending, self._total = [0] * len(self._counts), 0, 0.0
 
 
 class Level:

@@ -7,7 +7,7 @@ buckets: the executor's metrics and the wrapper's, as recorded.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
@@ -67,6 +67,9 @@ class Telemetry:
 
         self._server = durations(names.EXECUTOR_SERVER, "Requests that this server answered.", SERVER_LABELS)
         self._client = durations(names.EXECUTOR_CLIENT, "Calls to the components of the graph.", CLIENT_LABELS)
+        self._answers: dict[tuple[str, ...], Callable[[float], None]] = {}
+        self._calls: dict[tuple[str, ...], Callable[[float], None]] = {}
+        """What adds to their series, by the labels that differ within a server: these are many."""
         self._refused = Counter(
             names.REFUSED, "Requests that were refused before any component saw them.", ("reason",), registry=registry
         )
@@ -111,11 +114,20 @@ class Telemetry:
 
     def answered(self, service: str, method: str, code: str, seconds: float) -> None:
         """A request to this server: `service` is predictions, feedback, ..., or the gRPC method."""
-        self._server.add((*self._where, service, method, code), seconds)
+        key = service, method, code
+        add = self._answers.get(key)
+        if add is None:
+            add = self._answers[key] = self._server.of((*self._where, *key))
+        add(seconds)
 
     def called(self, node: str, image: str, /, service: str, method: str, code: str, seconds: float) -> None:  # noqa: PLR0917 -- so calls are told
         """A call to a component, in this process or elsewhere."""
-        self._client.add((*self._where, service, node, *split_image(image), method, code), seconds)
+        key = node, service, method, code
+        add = self._calls.get(key)
+        if add is None:
+            labels = (*self._where, service, node, *split_image(image), method, code)
+            add = self._calls[key] = self._client.of(labels)
+        add(seconds)
 
     def batched(self, node: str, rows: int, requests: int) -> None:
         self._batch_rows.add((node,), rows)

@@ -49,9 +49,9 @@ STUCK_GRACE_SECONDS: Final = 2.0
 EXIT_STUCK: Final = 75  # EX_TEMPFAIL
 COLLECTED_FROM: Final = (10_000, 20, 20)
 """Objects made and not freed, from which garbage is looked for. Requests under way are not garbage: looking for it
-after every 700 objects, as Python does by itself, took 4 % of a busy worker's time."""
+after every 700 objects, as Python does by itself, cost a busy server 2 % of its requests/s."""
 WRITTEN_AFTER_SECONDS: Final = 0.05
-"""What was counted, at the latest. To write it at each turn of the loop took 4 % of a busy worker's time."""
+"""What was counted, at the latest. To write it at each turn of the loop cost a busy server 2 % of its requests/s."""
 ROUNDS_TO_ACCEPT: Final = 3
 """Turns of the loop in which what has connected already is taken."""
 

@@ -207,16 +207,23 @@ def metrics(
 
     Example: forkcast metrics --out docs/metrics.md
     """
+    from deployments.monitoring.desired_state import TOLD
     from model_server.metric_tables import Section, as_markdown
     from traffic_sim.live_metrics import VOCABULARY
 
+    of_the_manifest = Section(
+        "Of the manifest",
+        "Written from `deployments/monitoring/desired_state.py`. `forkcast up` tells it to its own Prometheus, and on a\n"
+        "cluster the exporter of `kustomize/monitoring`; `role` is live or shadow.",
+        (TOLD,),
+    )
     of_the_simulator = Section(
         "Of the traffic simulator",
         "Written from `traffic_sim/live_metrics.py`. `forkcast simulate --metrics-port PORT` tells them at\n"
         "`127.0.0.1:PORT/metrics` while it runs, a second old at most.",
         VOCABULARY,
     )
-    text = as_markdown(others=[of_the_simulator])
+    text = as_markdown(others=[of_the_manifest, of_the_simulator])
     if out is None:
         typer.echo(text, nl=False)
     else:

@@ -13,8 +13,16 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
 from model_server import metric_names as names
+from model_server.metric_vocabulary import Metric
 
-LABELS: Final = ("namespace", "deployment_name", "predictor_name", "role")
+TOLD: Final = Metric(
+    names.TRAFFIC_PERCENT,
+    "gauge",
+    ("namespace", "deployment_name", "predictor_name", "role"),
+    "percent",
+    "The share of the traffic that the manifest gives a predictor; of a shadow, the copies that it gets.",
+    "Is the split what it should be?",
+)
 
 
 @dataclass(frozen=True)
@@ -30,9 +38,7 @@ class Share:
 
 def exposition(shares: Iterable[Share]) -> bytes:
     """In the text format of Prometheus."""
-    family = GaugeMetricFamily(
-        names.TRAFFIC_PERCENT, "The share of the traffic that the manifest gives a predictor.", labels=LABELS
-    )
+    family = GaugeMetricFamily(TOLD.name, TOLD.meaning, labels=TOLD.labels)
     for share in shares:
         family.add_metric((share.namespace, share.deployment, share.predictor, share.role), share.percent)
     registry = CollectorRegistry()

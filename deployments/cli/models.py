@@ -213,8 +213,8 @@ def metrics(
 
     of_the_manifest = Section(
         "Of the manifest",
-        "Written from `deployments/monitoring/desired_state.py`. `forkcast up` tells it to its own Prometheus, and on a\n"
-        "cluster the exporter of `kustomize/monitoring`; `role` is live or shadow.",
+        "Written from `deployments/monitoring/desired_state.py`. `forkcast up` tells it to its own Prometheus, on a\n"
+        "cluster the exporter of `kustomize/monitoring` does; `role` is live or shadow.",
         (TOLD,),
     )
     of_the_simulator = Section(

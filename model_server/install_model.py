@@ -162,9 +162,9 @@ class InstallModel:
         Our graph server asks once a second, on a thread of its own. Stock Seldon never does, and nothing is noted.
         """
         if self._scorer.observations is None:
-            record = self._bundle.drift
+            record, about = self._bundle.drift, self._about_the_model()
             self._scorer.observations = Observations(Monitor(record.reference) if record is not None else None)
-            return self._about_the_model()
+            return about
         return self._scorer.observations.told()
 
     def init_metadata(self) -> dict[str, Any]:
@@ -196,7 +196,8 @@ class InstallModel:
         if bundle.drift is not None:
             kept = bundle.drift.kept
             scores = self._scorer.score(Table(kept.rows, list(NAMES)), is_noted=False).probabilities
-            told[metric_names.TRAINING_DIFFERENCE] = largest_difference(scores, kept), {}
+            difference = largest_difference(scores, kept)
+            told[metric_names.TRAINING_DIFFERENCE] = 1.0 if math.isnan(difference) else difference, {}
         return [{"type": "GAUGE", "key": key, "value": value, "tags": tags} for key, (value, tags) in told.items()]
 
     def _answer(self, message: Any, asked: Request, scored: Scored) -> Any:

@@ -1,7 +1,8 @@
 """Every metric that a predictor tells: what it is called, what it counts, and which question it answers.
 
-docs/metrics.md is made from it (`forkcast metrics`), and `tests/serving/test_metrics_told.py` holds what is really told
-against it. Names are spelled in `metric_names`. Labels have few values each: never a campaign, a device or a user.
+docs/metrics.md is made from it (`forkcast metrics`), and `tests/model_server/graph/test_metrics_told.py` holds what is
+really told against it. Names are spelled in `metric_names`. Labels have few values each: never a campaign, a device or
+a user.
 """
 
 from __future__ import annotations

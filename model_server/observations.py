@@ -6,6 +6,7 @@ was noted and not asked for yet is lost with a process that is killed.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 from model_server import metric_names as names
 from model_server.drift.windows import Monitor, WindowReport
 from model_server.impressions import COLUMNS, MISSING_TIME, Categories, Impressions
+
+logger = logging.getLogger(__name__)
 
 MOST_ROWS: Final = 50_000
 """Noted and not counted: beyond, whoever notes counts. About 10 MB."""
@@ -151,10 +154,17 @@ class Observations:
         for column in _NULLABLE if impressions else ():
             self._n_missing[column.name] += _n_missing(getattr(each, column.attribute) for each in impressions)
         if self._monitor is not None:
-            for batch in _some([each for each in batches if each.impressions is not None]):
-                if batch.impressions is not None:
-                    rows, probabilities = _a_row_of_each_request(batch.impressions, batch)
-                    self._drift += _drift_metrics(self._monitor.add(rows, probabilities))
+            try:
+                self._compare(self._monitor, batches)
+            except Exception:  # it may be a request that counts, for all the others
+                logger.exception("drift is not watched any more")
+                self._monitor = None
+
+    def _compare(self, monitor: Monitor, batches: Sequence[Batch]) -> None:
+        for batch in _some([each for each in batches if each.impressions is not None]):
+            if batch.impressions is not None:
+                rows, probabilities = _a_row_of_each_request(batch.impressions, batch)
+                self._drift += _drift_metrics(monitor.add(rows, probabilities))
 
 
 def _n_missing(parts: Iterable[Categories | NDArray[np.int64]]) -> int:
@@ -171,8 +181,8 @@ def _some(batches: Sequence[Batch]) -> Sequence[Batch]:
 
 
 def _a_row_of_each_request(impressions: Impressions, batch: Batch) -> tuple[Impressions, NDArray[np.float32]]:
-    """The first, since those beside it share its user."""
-    sizes = batch.n_rows_of_requests
+    """The first, since those beside it share its user; of so many requests as are compared."""
+    sizes = batch.n_rows_of_requests[:COMPARED_AT_MOST]
     if len(sizes) == len(impressions):
         return impressions, batch.probabilities[: len(impressions)]
     first = np.cumsum([0, *sizes[:-1]])

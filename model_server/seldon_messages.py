@@ -230,7 +230,7 @@ def numbers_in(answer: Any) -> list[float]:
         values = [value.number_value for value in answer.data.ndarray.values]
     else:
         values = list(answer.data.tensor.values)
-    return [value for value in values if isinstance(value, int | float) and math.isfinite(value)]
+    return [value for value in values if type(value) is float and math.isfinite(value)]
 
 
 def encode_meta(like: Any, own: Meta) -> Any:

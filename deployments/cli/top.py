@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,8 +16,8 @@ from deployments.cli.targets import Context, Kubeconfig, Namespace, Target, Wher
 if TYPE_CHECKING:
     from deployments.monitoring.desired_state import Share
 
-type Look = Callable[[], tuple[Sequence[Share], Sequence[str]]]
-"""What the manifest says, and the pages of all programs."""
+type Look = Callable[[], tuple[Sequence[Share], Mapping[str, str]]]
+"""What the manifest says, and the page of each program that answers."""
 
 
 def register(app: typer.Typer) -> None:
@@ -83,7 +83,7 @@ def _run(look: Look, interval_seconds: float, count: int | None, *, as_json: boo
         while count is None or shown < count:
             time.sleep(interval_seconds)
             shares, pages = look()
-            now, seconds = read(pages), time.monotonic() - looked_at
+            now, seconds = read(pages, before), time.monotonic() - looked_at
             rows = rows_of(shares, Looks(before, now, seconds))
             before, looked_at, shown = now, looked_at + seconds, shown + 1
             if as_json:

@@ -85,7 +85,7 @@ class Connection:
             except RefusedAnswer as error:
                 if error.answer.status != 404:
                     raise error_of(error.answer, f"tell which kinds {api_version} has", self.server) from error
-                found = {"resources": []}
+                return None  # not to be remembered: a CRD may come
             self._resources[api_version] = {
                 each["kind"]: Resource(path, each["name"], each["namespaced"])
                 for each in found["resources"]

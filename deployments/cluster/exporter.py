@@ -9,8 +9,10 @@ import argparse
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from deployments.cluster import scraping
@@ -21,17 +23,20 @@ from deployments.monitoring.desired_state import Share, exposition
 logger = logging.getLogger(__name__)
 
 PORT = 9101
+CLIENT_SECONDS = 5
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def app(shares: Callable[[], Iterable[Share]]) -> Callable[..., list[bytes]]:
     """The WSGI application: /metrics, and /healthz for probes, which asks nobody."""
+    asking = threading.Lock()  # one connection, one question at a time
 
     def answer(environ: dict[str, str], start: Callable[[str, list[tuple[str, str]]], object]) -> list[bytes]:
         status, content_type, body = "200 OK", "text/plain", b"ok\n"
         if environ["PATH_INFO"] == "/metrics":
             try:
-                body, content_type = exposition(shares()), CONTENT_TYPE
+                with asking:
+                    body, content_type = exposition(shares()), CONTENT_TYPE
             except DeploymentsError as error:  # Prometheus then sees that it is down, and asks again
                 logger.error("%s", error)  # noqa: TRY400 -- whose fault it is, it says
                 status, body = "503 Service Unavailable", f"{error}\n".encode()
@@ -43,14 +48,23 @@ def app(shares: Callable[[], Iterable[Share]]) -> Callable[..., list[bytes]]:
     return answer
 
 
-class _Quiet(WSGIRequestHandler):
+class _Handler(WSGIRequestHandler):
+    timeout = CLIENT_SECONDS
+    """Of one that connects and says nothing."""
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's own name
         pass
 
 
-def server(connection: Connection, host: str, port: int) -> WSGIServer:
-    """Bound, and not serving yet; of one request at a time, as there is one connection. Errors: OSError."""
-    return make_server(host, port, app(lambda: scraping.shares_everywhere(connection)), handler_class=_Quiet)
+class _Server(ThreadingMixIn, WSGIServer):
+    """Whoever connects and says nothing keeps nobody waiting."""
+
+    daemon_threads = True
+
+
+def server(shares: Callable[[], Iterable[Share]], host: str, port: int) -> WSGIServer:
+    """Bound, and not serving yet. Errors: OSError."""
+    return make_server(host, port, app(shares), _Server, _Handler)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,11 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kubeconfig", type=Path, help="in a Pod its own account is used")
     parser.add_argument("--context")
     asked = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the first process of a container has no default for it
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         with Connection(asked.kubeconfig, asked.context) as connection:
-            listening = server(connection, asked.host, asked.port)
+            listening = server(lambda: scraping.shares_everywhere(connection), asked.host, asked.port)
+            # The first process of a container has no default for it; and only another thread can end `serve_forever`.
+            signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=listening.shutdown).start())
             logger.info("http://%s:%d/metrics tells of %s", asked.host, listening.server_port, connection.server)
             listening.serve_forever()
     except (DeploymentsError, OSError) as error:

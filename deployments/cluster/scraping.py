@@ -43,17 +43,17 @@ def shares_of(deployment: SeldonDeployment, namespace: str) -> Iterator[Share]:
         yield Share(namespace, name, each.name, "shadow" if each.shadow else "live", percent)
 
 
-def pages(view: View) -> list[str]:
-    """What each container of Seldon's Pods tells Prometheus; none where it does not answer.
+def pages(view: View) -> dict[str, str]:
+    """What each container of Seldon's Pods tells Prometheus, by Pod and port; without those that do not answer.
 
     Errors: NotAllowed, Unreachable.
     """
-    found = []
+    found = {}
     for pod in view.cluster.list("v1", "Pod", view.namespace, OF_SELDON):
         for port in _metrics_ports(pod):
             with suppress(RefusedAnswer, Unreachable):
                 name = pod["metadata"]["name"]
-                found.append(view.cluster.text_through_pod(view.namespace, name, port, METRICS_PATH))
+                found[f"{name}:{port}"] = view.cluster.text_through_pod(view.namespace, name, port, METRICS_PATH)
     return found
 
 

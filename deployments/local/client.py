@@ -30,7 +30,7 @@ def status(state: StateFolder) -> dict[str, Any]:
     return found
 
 
-def shares_and_pages(state: StateFolder) -> tuple[list[Share], list[str]]:
+def shares_and_pages(state: StateFolder) -> tuple[list[Share], dict[str, str]]:
     """What share each predictor should have, and the page of metrics of each program that answers.
 
     Errors: NothingRunning; NotReady where the runtime does not answer.
@@ -44,16 +44,17 @@ def shares_and_pages(state: StateFolder) -> tuple[list[Share], list[str]]:
     return shares, asyncio.run(_pages([program["metrics"] for program in programs]))
 
 
-async def _pages(urls: Sequence[str]) -> list[str]:
-    async def page(session: aiohttp.ClientSession, url: str) -> str:
+async def _pages(urls: Sequence[str]) -> dict[str, str]:
+    async def page(session: aiohttp.ClientSession, url: str) -> str | None:
         try:
             async with session.get(url) as answer:
-                return await answer.text() if answer.status == HTTPStatus.OK else ""
+                return await answer.text() if answer.status == HTTPStatus.OK else None
         except (aiohttp.ClientError, TimeoutError):
-            return ""  # it starts, or has ended; the others are told of
+            return None  # it starts, or has ended; the others are told of
 
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS)) as session:
-        return await asyncio.gather(*(page(session, url) for url in urls))
+        found = await asyncio.gather(*(page(session, url) for url in urls))
+    return {url: text for url, text in zip(urls, found, strict=True) if text is not None}
 
 
 def apply(

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from deployments.local import probes, scraping
 from deployments.local.child import Child
+from deployments.local.errors import PortTaken
 from deployments.local.plan import Plan
 from deployments.local.ports import give_back, is_free, take_ports
 from deployments.local.programs import LOOPBACK, Ports
@@ -51,8 +52,16 @@ class Monitoring:
     async def start(self, start: Start, supervise: Supervise, *, wanted: bool) -> None:
         """Write down what is to be scraped, tell the desired state, and start Prometheus if it is `wanted` and there.
 
-        Does not wait for it. Errors: PortTaken.
+        Does not wait for it, and fails nothing: what is wrong is said, and all else runs.
         """
+        try:
+            await self._start(start, supervise, wanted=wanted)
+        except (OSError, PortTaken) as error:
+            self._problem = f"no Prometheus: {error}; mend that, or leave it out with --no-prometheus"
+            self._say(self._problem)
+
+    async def _start(self, start: Start, supervise: Supervise, *, wanted: bool) -> None:
+        """Errors: OSError, PortTaken."""
         self._folder.mkdir(exist_ok=True)
         [desired_state] = self._take(1)
         await self._tell_desired_state(desired_state)
@@ -78,7 +87,10 @@ class Monitoring:
     def show(self, plan: Plan, ports: Mapping[str, Mapping[str, Ports]]) -> None:
         """Another plan is served from now on."""
         self._plan = plan
-        self._write(scraping.TARGETS, scraping.targets(plan, ports))
+        try:
+            self._write(scraping.TARGETS, scraping.targets(plan, ports))
+        except OSError as error:
+            self._say(f"Prometheus is not told of it: {error}")
 
     def described(self) -> dict[str, Any]:
         """For a runtime's status."""

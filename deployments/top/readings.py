@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from deployments.experiment.mean_rewards import Rewards
+from deployments.monitoring.rules.service_levels import SERVER_FAULTS
 from model_server import metric_names as names
 
 PREDICTIONS: Final = frozenset({"predictions", "/seldon.protos.Seldon/Predict"})
-CALLERS_FAULTS: Final = frozenset(
-    {"Canceled", "InvalidArgument", "NotFound", "AlreadyExists", "PermissionDenied", "Unauthenticated", "OutOfRange"}
-)
-"""Codes of gRPC, as the executor spells them."""
 
 type Key = tuple[str, str]
 """Deployment and predictor."""
@@ -63,20 +61,57 @@ class Counts:
             low, below = bound, count
         return low
 
+    def plus(self, other: Counts) -> Counts:
+        bounds = self.seconds_up_to.keys() | other.seconds_up_to.keys()
+        return Counts(
+            self.requests + other.requests,
+            self.errors + other.errors,
+            self.rows + other.rows,
+            self.outlier_rows + other.outlier_rows,
+            self.outliers + other.outliers,
+            {le: self.seconds_up_to.get(le, 0.0) + other.seconds_up_to.get(le, 0.0) for le in bounds},
+        )
+
 
 @dataclass(frozen=True)
 class Reading:
-    """One look at all of them. Rewards go by deployment and by who had answered, whoever received them."""
+    """One look at all of them, by where each page is from."""
 
-    counts: Mapping[Key, Counts]
-    rewards: Mapping[Key, Rewards]
+    counts: Mapping[str, Mapping[Key, Counts]]
+    rewards_of: Mapping[str, Mapping[Key, Rewards]]
+    """By deployment and by who had answered, whoever received them. Of a page that did not come this time, as it last
+    was: rewards are of all time."""
+
+    @property
+    def rewards(self) -> dict[Key, Rewards]:
+        found: dict[Key, Rewards] = {}
+        for of_page in self.rewards_of.values():
+            for key, each in of_page.items():
+                known = found.get(key, Rewards(0, 0))
+                found[key] = Rewards(known.count + each.count, known.total + each.total)
+        return found
+
+    def since(self, before: Reading, key: Key) -> Counts:
+        """What a predictor did between two looks, of the pages that came both times: one alone would tell all time."""
+        done = Counts()
+        for place in self.counts.keys() & before.counts.keys():
+            now, then = self.counts[place].get(key), before.counts[place].get(key, Counts())
+            done = done if now is None else done.plus(now.since(then))
+        return done
 
 
-def read(pages: Iterable[str]) -> Reading:
-    """Pages as /prometheus gives them, of any number of programs."""
+def read(pages: Mapping[str, str], before: Reading | None = None) -> Reading:
+    """Pages as /prometheus gives them, by where they are from; without those that did not come."""
+    found = {place: _read(page) for place, page in pages.items()}
+    rewards = {place: rewards for place, (_, rewards) in found.items()}
+    known = before.rewards_of if before is not None else {}
+    return Reading({place: counts for place, (counts, _) in found.items()}, {**known, **rewards})
+
+
+def _read(page: str) -> tuple[dict[Key, Counts], dict[Key, Rewards]]:
     counts: dict[Key, Counts] = defaultdict(Counts)
     rewards: dict[Key, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    samples = [s for page in pages for family in text_string_to_metric_families(page) for s in family.samples]
+    samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
     arms = {
         (*_place(sample.labels), sample.labels[names.ARM_LABEL])
         for sample in samples
@@ -87,7 +122,7 @@ def read(pages: Iterable[str]) -> Reading:
             rewards[_credited(sample.labels, arms)][sample.name == f"{names.REWARD}_total"] += sample.value
         else:
             _count(sample.name, sample.labels, sample.value, counts)
-    return Reading(counts, {key: Rewards(*each) for key, each in rewards.items()})
+    return counts, {key: Rewards(*each) for key, each in rewards.items()}
 
 
 def _place(labels: Mapping[str, str]) -> Key:
@@ -122,5 +157,5 @@ def _count(name: str, labels: Mapping[str, str], value: float, counts: Mapping[K
 
 
 def is_an_error(code: str) -> bool:
-    """Whether a code, of HTTP or gRPC, says that the service failed, and not its caller."""
-    return code.startswith("5") if code.isdecimal() else code not in {"OK", *CALLERS_FAULTS}
+    """Whether a code, of HTTP or gRPC, says that the service failed, and not its caller; as alerts have it."""
+    return re.fullmatch(SERVER_FAULTS, code) is not None

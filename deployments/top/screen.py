@@ -51,7 +51,7 @@ class Looks:
 
     def done(self, key: Key) -> Counts:
         """Between the two."""
-        return self.now.counts.get(key, Counts()).since(self.before.counts.get(key, Counts()))
+        return self.now.since(self.before, key)
 
 
 def rows_of(shares: Sequence[Share], looks: Looks) -> list[Row]:
@@ -84,7 +84,7 @@ def _row(share: Share, peers: Sequence[Share], looks: Looks, arms: Sequence[str]
         share.percent,
         _percent(done.requests, total),
         done.requests / looks.seconds,
-        done.rows / looks.seconds,
+        done.rows / looks.seconds if done.rows or not done.requests else None,  # stock wrappers do not tell
         _percent(done.errors, done.requests),
         _milliseconds(done.latency_seconds(0.5)),
         _milliseconds(done.latency_seconds(0.99)),

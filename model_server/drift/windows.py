@@ -89,15 +89,16 @@ class Monitor:
         return reports
 
     def _count(self) -> list[WindowReport]:
-        counted = count(self._reference.bins, self._waiting)
+        waiting, n_waiting = self._waiting, self._n_waiting
+        self._waiting, self._n_waiting = [], 0  # gone, whatever becomes of them
+        counted = count(self._reference.bins, waiting)
         reports = []
         for window in self._windows:
-            window.n_rows += self._n_waiting
+            window.n_rows += n_waiting
             window.counts = {column: new + window.counts.get(column, 0) for column, new in counted.items()}
             if window.n_rows == window.size:
                 reports.append(self._report(window))
                 window.n_rows, window.counts = 0, {}
-        self._waiting, self._n_waiting = [], 0
         return reports
 
     def _report(self, window: _Window) -> WindowReport:

@@ -13,7 +13,7 @@ from model_server.graph.cloud_events import Source
 from model_server.graph.components import Component
 from model_server.graph.components.http_client import HttpClient
 from model_server.graph.components.in_process import InProcess
-from model_server.graph.observing import Observe, Tell
+from model_server.graph.observing import Observe, Observer, Tell
 from model_server.graph.predictor import ROUTING_INJECTION, Node, Predictor
 from model_server.graph.request_log import RequestLog
 from model_server.graph.settings import Settings
@@ -47,7 +47,9 @@ class Assembly:
         self._client = HttpClient()
         self._log: RequestLog | None = None
         self.in_process: list[InProcess] = []
-        self.observed: list[tuple[Observe, Tell]] = []
+        self._observed: list[tuple[str, Observe, Tell]] = []
+        self.observer = Observer(self._observed, telemetry.used)
+        """Runs while the components are open, and is to be stopped by whoever knows that none of them is stuck."""
         self.components: dict[str, Component] = {}
         predictor = settings.predictor
         if predictor is None:
@@ -86,6 +88,7 @@ class Assembly:
         )
 
     async def __aenter__(self) -> Self:
+        self.observer.start()
         return self
 
     async def __aexit__(
@@ -124,8 +127,9 @@ class Assembly:
         )
         component = self._made(name, identity.image, wrapped)
         self.in_process.append(component)
-        if hasattr(user_object, "observed_metrics"):
-            self.observed.append((user_object.observed_metrics, partial(self._telemetry.observed_by, identity)))
+        if callable(observe := getattr(type(user_object), "observed_metrics", None)):
+            tell = partial(self._telemetry.observed_by, identity)
+            self._observed.append((name, partial(observe, user_object), tell))
         return component
 
     def _made(self, name: str, image: str, wrapped: Wrapped) -> InProcess:

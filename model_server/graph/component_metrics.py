@@ -72,16 +72,16 @@ class ComponentMetrics:
     def add_observed(self, metrics: Iterable[Mapping[str, Any]], labels: Mapping[str, str], method: str) -> None:
         """Those of `observed_metrics()`: as others, and HISTOGRAMs with their counts by bounds. Logs what it cannot."""
         for metric in metrics:
-            if metric["type"] != "HISTOGRAM":
-                self.add(metric, labels, method)
-                continue
             try:
+                if metric["type"] != "HISTOGRAM":
+                    self.add(metric, labels, method)
+                    continue
                 key, bounds, counts = metric["key"], tuple(metric["bounds"]), metric["counts"]
                 tags = _tags(metric)
                 histogram = self._one_series("HISTOGRAM", key, tags, labels, method, bounds)
                 write_together(histogram, counts, metric["sum"])
             except (ValueError, TypeError, KeyError) as error:
-                logger.warning("metric %.100r dropped: %s", metric.get("key"), error)
+                logger.warning("metric %.100r dropped: %s", metric, error)
 
     def _count(  # noqa: PLR0917 -- what a metric is made of
         self, kind: str, key: str, value: float, tags: dict[str, str], labels: Mapping[str, str], method: str

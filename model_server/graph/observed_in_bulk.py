@@ -7,11 +7,15 @@ observation, so its histogram's own numbers are written to, as its `observe` doe
 
 from __future__ import annotations
 
+import logging
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from prometheus_client import Gauge, Histogram, Summary
+
+logger = logging.getLogger(__name__)
 
 type Later = Callable[[Callable[[], None]], object]
 """Calls a function soon, and once; as the `call_soon` of an event loop, or `call_later` after a moment."""
@@ -36,12 +40,20 @@ class Pending:
     def write(self) -> None:
         writes, self._writes = self._writes, []
         for write in writes:
-            write()
+            try:
+                write()
+            except Exception:  # a full disk, say: those after it are told all the same, and this one later again
+                logger.exception("counts were not written")
 
 
 def write_together(histogram: Any, counts: Sequence[int], total: float) -> None:
-    """Many observations: how many fell under each bound, and above the last; and their sum. Errors: ValueError."""
+    """Many observations: how many fell under each bound, and above the last; and their sum.
+
+    Errors: ValueError; then nothing was written.
+    """
     buckets = histogram._buckets  # noqa: SLF001 (told above)
+    if len(counts) != len(buckets) or min(counts) < 0 or not math.isfinite(total):
+        raise ValueError(f"{len(counts)} counts for {len(buckets)} buckets, and the sum {total}")
     for bucket, count in zip(buckets, counts, strict=True):
         if count:
             bucket.inc(count)
@@ -88,11 +100,12 @@ class _Series:
             self._pending.add(self._write)
 
     def _write(self) -> None:
-        write_together(self._histogram, self._counts, self._total)
+        counts, n_pending, total = self._counts, self._n_pending, self._total
+        self._counts, self._n_pending, self._total = [0] * len(counts), 0, 0.0
+        write_together(self._histogram, counts, total)
         if self._summary is not None:
-            self._summary._count.inc(self._n_pending)  # noqa: SLF001 (told above)
-            self._summary._sum.inc(self._total)  # noqa: SLF001
-        self._counts, self._n_pending, self._total = [0] * len(self._counts), 0, 0.0
+            self._summary._count.inc(n_pending)  # noqa: SLF001 (told above)
+            self._summary._sum.inc(total)  # noqa: SLF001
 
 
 class Level:

@@ -7,17 +7,18 @@ A user's class whose requests are many and whose counts are large, as of every r
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import resource
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 logger = logging.getLogger(__name__)
 
 PERIOD_SECONDS: Final = 1.0
+LAST_LOOK_SECONDS: Final = 1.0
 _MEMORY: Final = Path("/proc/self/statm")
 _PAGE_BYTES: Final = resource.getpagesize()
 
@@ -26,28 +27,52 @@ type Tell = Callable[[Sequence[Mapping[str, Any]]], None]
 
 
 class Observer:
-    def __init__(self, observed: Iterable[tuple[Observe, Tell]], tell_used: Callable[[float, int], None]) -> None:
-        """`tell_used` hears of seconds of processor time since it last did, and of bytes of memory now."""
-        self._observed = list(observed)
+    def __init__(self, observed: Sequence[tuple[str, Observe, Tell]], tell_used: Callable[[float, int], None]) -> None:
+        """`observed`: by the component's name; looked at when it starts.
+
+        `tell_used` hears of seconds of processor time since it last did, and of bytes of memory now.
+        """
+        self._observed = observed
         self._tell_used = tell_used
         self._cpu_seconds = 0.0
+        self._complained: set[str] = set()
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
 
-    async def run(self) -> None:
-        """Until it is cancelled."""
-        while True:
-            await asyncio.to_thread(self.look)
-            await asyncio.sleep(PERIOD_SECONDS)
+    def start(self) -> None:
+        """With a first look, here; then on a thread that keeps nothing from ending, for a class may hang in it."""
+        self.look()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """With a last look, for which a moment is waited, and no longer."""
+        self._ending.set()
+        self._thread.join(LAST_LOOK_SECONDS)
 
     def look(self) -> None:
         """Never an error: no metric is worth a worker."""
-        for observe, tell in self._observed:
+        for name, observe, tell in self._observed:
             try:
-                tell(observe())
-            except Exception:
-                logger.exception("what a component observed was not told")
-        cpu_seconds = time.process_time()
-        self._tell_used(cpu_seconds - self._cpu_seconds, _resident_bytes())
-        self._cpu_seconds = cpu_seconds
+                tell(observe() or ())
+            except Exception as error:  # noqa: BLE001 -- whatever a class raises
+                self._complain(name, error)
+        try:
+            cpu_seconds = time.process_time()
+            self._tell_used(cpu_seconds - self._cpu_seconds, _resident_bytes())
+            self._cpu_seconds = cpu_seconds
+        except Exception as error:  # noqa: BLE001 -- such as a full disk
+            self._complain("the worker", error)
+
+    def _run(self) -> None:
+        while not self._ending.wait(PERIOD_SECONDS):
+            self.look()
+        self.look()
+
+    def _complain(self, whose: str, error: Exception) -> None:
+        """Once: it may be so every second."""
+        if whose not in self._complained:
+            self._complained.add(whose)
+            logger.error("what %s observed was not told; this is said once", whose, exc_info=error)
 
 
 def _resident_bytes() -> int:

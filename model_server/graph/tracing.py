@@ -163,7 +163,9 @@ class Tracing:
         if error is not None:
             attributes["error.type"] = type(error).__name__
             if kind is not SpanKind.SERVER or _is_the_servers_fault(error):
-                status = Status(StatusCode.ERROR, error.message if isinstance(error, GraphError) else str(error))
+                told = error.message if isinstance(error, GraphError) else str(error)
+                # Half a surrogate pair, which a request may hold, would cost everybody the whole batch of spans.
+                status = Status(StatusCode.ERROR, told.encode(errors="replace").decode())
         attributes["seldon.puid"] = request.puid
         self._tell(
             ReadableSpan(

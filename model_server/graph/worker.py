@@ -28,7 +28,6 @@ from model_server.graph.doors.http_server import HttpServer
 from model_server.graph.doors.reception import Reception
 from model_server.graph.doors.rest import RestDoor, Surface
 from model_server.graph.metrics_files import before_it_is_told
-from model_server.graph.observing import Observer
 from model_server.graph.serving import Graph, Readiness
 from model_server.graph.settings import Settings
 from model_server.graph.telemetry import Telemetry
@@ -125,11 +124,9 @@ async def _serve(inheritance: Inheritance) -> int:
         for door in doors:
             await door.start()
         inheritance.on_ready()
-        observer = Observer(parts.observed, telemetry.used)
-        beside = [asyncio.create_task(_watch(parts.in_process, end)), asyncio.create_task(observer.run())]
+        watching = asyncio.create_task(_watch(parts.in_process, end))
         code = await stop
-        for task in beside:
-            task.cancel()
+        watching.cancel()
 
         is_stuck = code == EXIT_STUCK
         grace = STUCK_GRACE_SECONDS if is_stuck else settings.grace_seconds
@@ -145,7 +142,8 @@ async def _serve(inheritance: Inheritance) -> int:
         if grpc_door is not None:
             stopping.append(grpc_door.stop(grace))
         await asyncio.gather(*stopping)
-        observer.look()
+        if not is_stuck:
+            parts.observer.stop()
         telemetry.write()
     if exporting is not None:
         exporting.close()

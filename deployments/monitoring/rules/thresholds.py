@@ -108,9 +108,9 @@ DRIFT_MIN_SHARE: Final = Threshold(
 )
 
 DRIFT_MIN_PSI: Final = Threshold(
-    0.2,
+    0.25,
     "population stability index",
-    "customary: below 0.1 nothing, above 0.2 a shift (Siddiqi 2006, Credit Risk Scorecards); a new version of iOS that "
+    "customary: below 0.1 little, above 0.25 much (Siddiqi 2006, Credit Risk Scorecards); a new version of iOS that "
     "a tenth of the devices have is at 0.05 to 0.13 (docs/drift.md), and no reason to train anew",
 )
 

@@ -1,12 +1,15 @@
 """What the exporter answers, whatever the API server says; on a cluster: tests/deployments/monitoring."""
 
 import json
+import socket
+import threading
+import urllib.request
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deployments.cluster.errors import NotAllowed
-from deployments.cluster.exporter import app
+from deployments.cluster.exporter import app, server
 from deployments.cluster.scraping import shares_of
 from deployments.monitoring.desired_state import Share
 from deployments.seldon import load_documents
@@ -37,6 +40,20 @@ def test_what_the_api_server_refuses_is_no_empty_truth():
     assert asked(refused) == (503, "you may not list seldondeployments\n")
     assert asked(refused, "/healthz")[0] == 200
     assert asked(refused, "/")[0] == 404
+
+
+def test_a_client_that_says_nothing_keeps_nobody_waiting():
+    with server(lambda: [Share("a", "d", "p", "live", 10)], "127.0.0.1", 0) as listening:
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        try:
+            with socket.create_connection(("127.0.0.1", listening.server_port)):
+                url = f"http://127.0.0.1:{listening.server_port}/metrics"
+                with urllib.request.urlopen(url, timeout=10) as answer:
+                    assert b'percent{deployment_name="d"' in answer.read()
+        finally:
+            listening.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize(

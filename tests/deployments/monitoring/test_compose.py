@@ -16,8 +16,10 @@ SERVICES = COMPOSE["services"]
 
 def mounts(service):
     """Container path -> what of ours is there."""
-    found = [mount.split(":") for mount in SERVICES[service]["volumes"]]
-    return {parts[1]: (FOLDER / parts[0]).resolve() for parts in found if parts[0].startswith(".")}
+    told = SERVICES[service]["volumes"]
+    pairs = [(each["target"], each["source"]) for each in told if isinstance(each, dict)]
+    pairs += [each.split(":")[1::-1] for each in told if isinstance(each, str)]
+    return {target: (FOLDER / source).resolve() for target, source in pairs if source.startswith(".")}
 
 
 def provisioned(kind):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -70,3 +71,14 @@ def test_dashboards_become_config_maps_that_grafana_finds(tmp_path):
     assert found["metadata"]["name"] == "forkcast-dashboard-overview"
     assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert found["data"] == {"overview.json": '{"title": "Overview"}\n'}
+
+
+@pytest.mark.component
+def test_another_namespace_moves_all_of_it_and_who_may_list_with_it(tmp_path):
+    """As the head of its kustomization.yaml says."""
+    folder = os.path.relpath(COMMITTED, tmp_path.resolve())
+    (tmp_path / "kustomization.yaml").write_text(f"namespace: observability\nresources: [{folder}]\n")
+    built = [*yaml.safe_load_all(render(tmp_path).text)]
+    [binding] = [each for each in built if each["kind"] == "ClusterRoleBinding"]
+    assert [subject["namespace"] for subject in binding["subjects"]] == ["observability"]
+    assert {each["metadata"].get("namespace", "observability") for each in built} == {"observability"}

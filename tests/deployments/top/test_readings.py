@@ -4,10 +4,11 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from deployments.experiment.mean_rewards import Rewards
-from deployments.top.readings import Counts, is_an_error, read
+from deployments.top.readings import Counts, Reading, is_an_error, read
 from model_server import metric_names as names
 
-ARMS = ("champion", "challenger")
+CHAMPION = ("xgboost", "champion")
+NOTHING = Reading({"a": {}, "b": {}}, {})
 
 
 def page(requests=(), rewards=(), **rows):
@@ -40,16 +41,16 @@ def test_predictions_are_counted_by_predictor_over_both_doors_and_all_pages():
     one = [("champion", "predictions", "200", 0.001), ("champion", "/seldon.protos.Seldon/Predict", "Unavailable", 0.2)]
     two = [("champion", "predictions", "503", 0.001), ("champion", "predictions", "400", 0.001)]
     beside = [("champion", "feedback", "500", 0.001), ("", "predict", "200", 0.001)]
-    found = read([page(one, champion=10), page([*two, *beside], champion=5)]).counts
-    assert set(found) == {("xgboost", "champion")}
-    counts = found["xgboost", "champion"]
+    found = read({"a": page(one, champion=10), "b": page([*two, *beside], champion=5)})
+    assert {key for of_page in found.counts.values() for key in of_page} == {CHAMPION}
+    counts = found.since(NOTHING, CHAMPION)
     assert (counts.requests, counts.errors, counts.rows) == (4, 2, 15)
 
 
 def test_rewards_go_to_who_had_answered_whoever_received_them():
     pages = [page(rewards=[("champion", "challenger", 1), ("champion", "champion", 0)])]
     pages.append(page(rewards=[("challenger", "challenger", 0)]))
-    found = read(pages).rewards
+    found = read(dict(enumerate(pages))).rewards
     assert found == {("xgboost", "challenger"): Rewards(2, 1), ("xgboost", "champion"): Rewards(1, 0)}
 
 
@@ -60,16 +61,28 @@ def test_behind_a_router_rewards_go_to_the_child_that_had_answered():
     feedback = Counter(names.FEEDBACK, "", (*labels, names.CREDITED_PREDICTOR_LABEL), registry=registry)
     choices.labels("xgboost", "arms", "router", "challenger").inc(5)
     feedback.labels("xgboost", "arms", "challenger", "arms").inc(3)
-    assert read([generate_latest(registry).decode()]).rewards == {("xgboost", "challenger"): Rewards(3, 0)}
+    assert read({"a": generate_latest(registry).decode()}).rewards == {("xgboost", "challenger"): Rewards(3, 0)}
+
+
+def looked(**n_requests):
+    """A look in which pages told of so many requests."""
+    return read({place: page([("champion", "predictions", "200", 0.001)] * n) for place, n in n_requests.items()})
 
 
 def test_between_two_looks_is_what_was_added_and_a_program_that_started_anew_counts_from_its_start():
-    def counts(n):
-        return read([page([("champion", "predictions", "200", 0.001)] * n, champion=n)]).counts["xgboost", "champion"]
+    assert looked(a=5).since(looked(a=2), CHAMPION).requests == 3
+    assert looked(a=5).since(looked(a=2), CHAMPION).seconds_up_to[0.005] == 3
+    assert looked(a=2).since(looked(a=5), CHAMPION).requests == 2
 
-    assert counts(5).since(counts(2)).requests == 3
-    assert counts(5).since(counts(2)).seconds_up_to[0.005] == 3
-    assert counts(2).since(counts(5)).requests == 2
+
+def test_a_page_that_came_once_of_two_times_tells_nothing_of_the_time_between():
+    assert looked(a=5).since(looked(a=2, b=900), CHAMPION).requests == 3
+    assert looked(a=5, b=900).since(looked(a=2), CHAMPION).requests == 3
+
+
+def test_rewards_stay_where_a_page_does_not_come():
+    before = read({"a": page(rewards=[("champion", "champion", 1)]), "b": page(rewards=[("champion", "champion", 1)])})
+    assert read({"a": page(rewards=[("champion", "champion", 1)])}, before).rewards == {CHAMPION: Rewards(2, 2)}
 
 
 def test_a_quantile_is_found_within_its_bucket_as_prometheus_finds_it():
@@ -82,7 +95,16 @@ def test_a_quantile_is_found_within_its_bucket_as_prometheus_finds_it():
 
 @pytest.mark.parametrize(
     ("code", "is_error"),
-    [("200", False), ("400", False), ("500", True), ("OK", False), ("InvalidArgument", False), ("Unknown", True)],
+    [
+        ("200", False),
+        ("400", False),
+        ("429", True),
+        ("500", True),
+        ("OK", False),
+        ("InvalidArgument", False),
+        ("ResourceExhausted", True),
+        ("Unknown", True),
+    ],
 )
 def test_an_error_is_the_services_fault(code, is_error):
     assert is_an_error(code) is is_error

@@ -7,7 +7,7 @@ from deployments.monitoring.desired_state import Share
 from deployments.top.readings import Counts, Reading
 from deployments.top.screen import Looks, as_data, rows_of, table
 
-NOTHING = Reading({}, {})
+NOTHING = Reading({"page": {}}, {})
 
 
 def share(name, percent=50, role="live", deployment="xgboost"):
@@ -18,7 +18,8 @@ def reading(requests=None, rewards=None):
     def of(found):
         return {("xgboost", name): each for name, each in (found or {}).items()}
 
-    return Reading(of({name: Counts(requests=n) for name, n in (requests or {}).items()}), of(rewards))
+    counts = of({name: Counts(requests=n) for name, n in (requests or {}).items()})
+    return Reading({"page": counts}, {"page": of(rewards)})
 
 
 def drawn(rows):

@@ -197,7 +197,9 @@ def test_a_component_elsewhere_goes_on_with_the_trace(receiver, tmp_path, transp
         alone = {"PREDICTIVE_UNIT_ID": "classifier", "PREDICTOR_ID": "champion", "SELDON_DEPLOYMENT_ID": "dep"}
         class_name = ["traced_models.Scorer", "--lame-duck-seconds", "0"]
         variables = telling(receiver.endpoint)
-        async with started(class_name, tmp_path, environment=alone | variables, python_path=[HERE]) as component:
+        async with started(
+            class_name, tmp_path, environment=alone | variables, python_path=[HERE], metrics_port=True
+        ) as component:
             ports = {"httpPort": component.http_port, "grpcPort": component.grpc_port}
             endpoint = {"service_host": "127.0.0.1", "service_port": component.http_port, "type": "REST", **ports}
             remote = {"name": "p", "graph": node("classifier", "MODEL", endpoint=endpoint)}

@@ -7,9 +7,14 @@ impression and 50, 32 requests at a time.
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
+from typing import Final
 
 from rig import harness, served
 from rig.world import world
+
+
+FINDS_RIG: Final = {"PYTHONPATH": str(Path(__file__).parent)}
 
 
 def main() -> None:
@@ -19,7 +24,7 @@ def main() -> None:
     figures = []
     with (
         world() as made,
-        served.graph(made, with_detector=True, program="rig.without_metrics") as without,
+        served.graph(made, with_detector=True, program="rig.without_metrics", environment=FINDS_RIG) as without,
         served.graph(made, with_detector=True) as with_metrics,
     ):
         sides = {"without": without, "with metrics": with_metrics}

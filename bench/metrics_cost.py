@@ -13,7 +13,6 @@ from typing import Final
 from rig import harness, served
 from rig.world import world
 
-
 FINDS_RIG: Final = {"PYTHONPATH": str(Path(__file__).parent)}
 
 

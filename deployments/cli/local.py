@@ -24,6 +24,7 @@ from deployments.cli.targets import (
     Timeout,
     VolumesToo,
     Where,
+    cluster_options,
     require_only,
 )
 
@@ -141,7 +142,7 @@ def apply(
     require_only(
         target,
         local={"--isolated/--fused": isolated is not None, "--state": state != DEFAULT_STATE},
-        cluster=_cluster_options(context, kubeconfig, namespace)
+        cluster=cluster_options(context, kubeconfig, namespace)
         | {"--force-conflicts": force_conflicts, "--timeout": timeout is not None},
     )
     if target is Where.CLUSTER:
@@ -178,7 +179,7 @@ def status(
     Example: forkcast status --json | jq '.predictors[].requests'
     """
     require_only(
-        target, local={"--state": state != DEFAULT_STATE}, cluster=_cluster_options(context, kubeconfig, namespace)
+        target, local={"--state": state != DEFAULT_STATE}, cluster=cluster_options(context, kubeconfig, namespace)
     )
     if target is Where.CLUSTER:
         cluster.status(cluster.Access(kubeconfig, context, namespace), as_json=as_json)
@@ -237,7 +238,7 @@ def logs(
     Example: forkcast logs challenger --follow
     """
     require_only(
-        target, local={"--state": state != DEFAULT_STATE}, cluster=_cluster_options(context, kubeconfig, namespace)
+        target, local={"--state": state != DEFAULT_STATE}, cluster=cluster_options(context, kubeconfig, namespace)
     )
     if target is Where.CLUSTER:
         cluster.logs(cluster.Access(kubeconfig, context, namespace), program, follow=follow, lines=lines)
@@ -284,7 +285,7 @@ def down(
     require_only(
         target,
         local={"--state": state != DEFAULT_STATE},
-        cluster=_cluster_options(context, kubeconfig, namespace)
+        cluster=cluster_options(context, kubeconfig, namespace)
         | {"--volumes-too": volumes_too, "--timeout": timeout is not None},
     )
     if target is Where.CLUSTER:
@@ -323,14 +324,6 @@ def doctor(
         console.print(f"{mark} {finding.what}" + (f"\n      -> {finding.remedy}" if finding.remedy else ""))
     if not all(finding.is_well for finding in findings):
         raise typer.Exit(1)
-
-
-def _cluster_options(context: str | None, kubeconfig: Path | None, namespace: str | None) -> dict[str, bool]:
-    return {
-        "--context": context is not None,
-        "--kubeconfig": kubeconfig is not None,
-        "--namespace": namespace is not None,
-    }
 
 
 def _rendered(overlay: Path) -> tuple[str, str]:

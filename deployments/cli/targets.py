@@ -67,6 +67,15 @@ VolumesToo = Annotated[
 ]
 
 
+def cluster_options(context: str | None, kubeconfig: Path | None, namespace: str | None) -> dict[str, bool]:
+    """Of those that name a cluster, which were given: for `require_only`."""
+    return {
+        "--context": context is not None,
+        "--kubeconfig": kubeconfig is not None,
+        "--namespace": namespace is not None,
+    }
+
+
 def require_only(target: Where, *, local: Mapping[str, Any], cluster: Mapping[str, Any]) -> None:
     """Errors: WrongTarget where an option of the other target is set; both map options to whether they are."""
     other = cluster if target is Where.LOCAL else local

@@ -11,7 +11,7 @@ import typer
 
 from deployments.cli import cluster
 from deployments.cli.local import DEFAULT_STATE, State
-from deployments.cli.targets import Context, Kubeconfig, Namespace, Target, Where, require_only
+from deployments.cli.targets import Context, Kubeconfig, Namespace, Target, Where, cluster_options, require_only
 
 if TYPE_CHECKING:
     from deployments.monitoring.desired_state import Share
@@ -45,13 +45,7 @@ def top(
     Example: forkcast top --target cluster --interval 5
     """
     require_only(
-        target,
-        local={"--state": state != DEFAULT_STATE},
-        cluster={
-            "--context": context is not None,
-            "--kubeconfig": kubeconfig is not None,
-            "--namespace": namespace is not None,
-        },
+        target, local={"--state": state != DEFAULT_STATE}, cluster=cluster_options(context, kubeconfig, namespace)
     )
     if target is Where.CLUSTER:
         from rich.console import Console

@@ -90,6 +90,18 @@ def test_what_nobody_asks_for_does_not_pile_up():
     assert by_key(observations.told())[names.EXPOSURES,]["value"] == 200_000
 
 
+def test_a_comparison_that_fails_costs_nothing_but_itself(caplog):
+    class Broken:
+        def add(self, impressions, probabilities):
+            raise ArithmeticError("broken")
+
+    observations = Observations(Broken())
+    for _ in range(2):
+        observations.note(batch([0.5, 0.5], from_records([RECORD, RECORD])))
+        assert by_key(observations.told())[names.EXPOSURES,]["value"] == 2
+    assert caplog.text.count("drift is not watched any more") == 1
+
+
 def test_a_model_notes_from_the_first_question_on_and_no_health_checks(models):
     model = InstallModel(str(models / "champion"))
     model.predict([RECORD])

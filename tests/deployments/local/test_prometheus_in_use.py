@@ -67,3 +67,12 @@ def test_without_the_program_all_else_runs_and_it_is_said_where_the_configuratio
     for text in (welcome, watched("status")):
         assert "apt-get install prometheus" in text
         assert told["configuration"] in text
+
+
+def test_where_its_folder_cannot_be_written_all_else_runs_and_it_is_said(watched):
+    watched.state.mkdir()
+    (watched.state / "prometheus").write_text("in the way")
+    assert "no Prometheus" in watched.up(overlay(predictor("champion", traffic=100)))
+    assert requests.post(watched.url, json={"data": {"ndarray": [[1.0]]}}, timeout=30).status_code == 200
+    watched.apply(overlay(predictor("champion", traffic=90), predictor("challenger", traffic=10)))
+    assert watched.status()["ready"]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Gauge, Histogram, Summary, generate_latest
 
-from model_server.graph.observed_in_bulk import Level, Observed, Pending, at_once
+from model_server.graph.observed_in_bulk import Level, Observed, Pending, at_once, write_together
 
 BOUNDS = (1 / 1024, 1 / 128, 1 / 8, 1)  # all numbers here are binary fractions: their sums are exact
 SECONDS = st.sampled_from([*BOUNDS, 0.0]) | st.integers(0, 8_000).map(lambda eighths: eighths / 4096)  # sums are exact
@@ -76,3 +76,31 @@ def test_without_a_turn_nothing_is_written_and_one_turn_is_asked_for():
     assert len(turn.work) == 1
     turn.comes()
     assert registry.get_sample_value("asked_summary_count", {"of": "a"}) == 3
+
+
+def test_what_cannot_be_written_keeps_nothing_else_from_it_and_is_counted_again_later(caplog):
+    registry, histogram, summary = made()
+    turn = Turn()
+    pending = Pending(turn)
+    durations = Observed(histogram, summary, BOUNDS, pending)
+    full_disk = iter([OSError("no space left on device")])
+
+    def fails_once():
+        for error in full_disk:
+            raise error
+
+    pending.add(fails_once)
+    durations.add(("a",), 0.5)
+    turn.comes()
+    assert "no space left" in caplog.text
+    durations.add(("a",), 0.5)
+    turn.comes()
+    assert registry.get_sample_value("asked_summary_count", {"of": "a"}) == 2
+
+
+@pytest.mark.parametrize(("counts", "total"), [([1] * 4, 1.0), ([1, 1, 1, 1, -1], 1.0), ([1] * 5, float("nan"))])
+def test_counts_that_are_none_are_refused_before_any_is_written(counts, total):
+    registry, histogram, _ = made()
+    with pytest.raises(ValueError, match="counts for 5 buckets"):
+        write_together(histogram.labels("a"), counts, total)
+    assert registry.get_sample_value("asked_count", {"of": "a"}) == 0
